@@ -1,0 +1,149 @@
+"""The judge: a run and the thresholds in, a verdict out.
+
+A run is only as good as its worst check, and no verdict at all where the run itself cannot be
+believed: it crashed, was interrupted, is incomplete or damaged, or its generator was saturated.
+Such a run still shows its checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from analysis.checks import threshold_checks
+from analysis.drift import drift_check, estimate_drift, steady_end_s
+from analysis.finding import Finding, badness, find
+from analysis.limits import DRIFT, Tier
+from analysis.quantities import format_duration
+from analysis.thresholds import Thresholds
+from analysis.trouble import BREAKPOINT, Trouble, find_trouble
+from analysis.verdict import (
+    EXIT_CRASHED,
+    EXIT_FAIL,
+    EXIT_INCONCLUSIVE,
+    EXIT_INTERRUPTED,
+    EXIT_PASS,
+    EXIT_WARNING,
+    Check,
+    Outcome,
+    Verdict,
+)
+
+if TYPE_CHECKING:  # a run is read with pandas, which live judging does without
+    from analysis.runs import Run
+
+SOAK = "soak"
+
+
+def judge(
+    run: Run, thresholds: Thresholds, *, fail_on_warning: bool = False, partial: bool = False
+) -> Verdict:
+    """The verdict on a run.
+
+    With `partial`, a run that was cut short is judged on what there is of it.
+    With `fail_on_warning`, a warning has the exit code 90 in place of 0.
+    """
+    trouble = find_trouble(run, thresholds.generator, partial=partial)
+    checks, notes = _checks(run, thresholds)
+    if run.endpoints and not checks and not trouble.outcome:
+        trouble = replace(trouble, inconclusive=("no threshold applies to this run",))
+    finding = find(run, checks)
+    tier = finding.tier if trouble.outcome is None else Tier.INCONCLUSIVE
+    outcome = trouble.outcome or Outcome(tier.value)
+    cut_short = not run.meta.complete or bool(run.meta.interrupted)
+    requests, failures = run.totals
+    return Verdict(
+        outcome=outcome,
+        tier=tier,
+        exit_code=_exit_code(outcome, fail_on_warning=fail_on_warning),
+        headline=_headline(run, outcome, trouble, finding, partial=partial and cut_short),
+        checks=tuple(sorted(checks, key=badness)),
+        reasons=(*trouble.sentences, *finding.reasons),
+        notes=(*_notes(run, checks), *notes, *run.notes),
+        run=run.name,
+        scenario=run.meta.scenario,
+        title=run.meta.title,
+        target=run.meta.target,
+        faults=run.meta.faults,
+        rehearsal="" if run.meta.rehearsal is None else str(run.meta.rehearsal),
+        partial=partial and cut_short,
+        start_s=run.start_s,
+        duration_s=run.duration_s,
+        requests=requests,
+        failures=failures,
+        thresholds=thresholds.source,
+    )
+
+
+def _checks(run: Run, thresholds: Thresholds) -> tuple[list[Check], list[str]]:
+    judged, notes = run, []
+    found = run.meta.breakpoint
+    is_breakpoint = run.meta.scenario == BREAKPOINT
+    if is_breakpoint and found is not None and found.at_s:
+        judged = run.between(0, found.at_s)
+        notes.append(f"the checks judge the {format_duration(found.at_s)} before the limit")
+    checks, left_out = threshold_checks(judged, thresholds, exercises=run.meta.exercises)
+    limits = thresholds.limits_of(None, DRIFT)
+    if run.meta.scenario == SOAK and limits is not None and run.endpoints:
+        drift = estimate_drift(
+            run.windows,
+            end_s=steady_end_s(run.meta.stages, run.duration_s),
+            planned_s=run.meta.planned_s,
+        )
+        checks.append(drift_check(limits, drift, int(run.windows.successes.sum())))
+        notes += [drift.disagreement] if drift.disagreement else []
+    if is_breakpoint:
+        checks = [replace(check, informational=check.n > 0) for check in checks]
+        notes.append("the checks are informational: finding the limit is the purpose of this run")
+    return checks, [*notes, *left_out]
+
+
+def _notes(run: Run, checks: Sequence[Check]) -> list[str]:
+    meta, notes = run.meta, []
+    if meta.rehearsal is not None:
+        notes.append(f"a rehearsal ({meta.rehearsal}): its figures are not those of the real run")
+    notes += [f"fault active in the service: {fault}" for fault in meta.faults]
+    if meta.ended == "stopped":
+        notes.append(f"stopped by hand after {format_duration(run.duration_s)}")
+    if any(check.gap for check in checks):
+        notes.append(
+            "a value in the gap between the warning and the fail limit counts as a warning"
+        )
+    return [*notes, *meta.notes]
+
+
+def _headline(
+    run: Run, outcome: Outcome, trouble: Trouble, finding: Finding, *, partial: bool
+) -> str:
+    marks = [
+        mark for mark, holds in (("rehearsal", run.meta.rehearsal), ("partial", partial)) if holds
+    ]
+    words = {
+        Outcome.PASS: "Passed",
+        Outcome.WARNING: "Warning",
+        Outcome.FAIL: "Failed",
+        Outcome.INCONCLUSIVE: "Inconclusive",
+        Outcome.INTERRUPTED: "Interrupted",
+        Outcome.CRASHED: "Crashed",
+    }
+    word = words[outcome] + (f" ({', '.join(marks)})" if marks else "")
+    if trouble.outcome is None:
+        return f"{word}: {finding.sentence}."
+    sentences = list(trouble.sentences)
+    if trouble.crashed and trouble.inconclusive:
+        sentences[-len(trouble.inconclusive)] = f"inconclusive: {trouble.inconclusive[0]}"
+    said = "; ".join(dict.fromkeys(sentences)).removeprefix("interrupted ")
+    told = finding.sentence not in trouble.inconclusive
+    return f"{word}: {said}" + (f"; so far: {finding.sentence}." if told else ".")
+
+
+def _exit_code(outcome: Outcome, *, fail_on_warning: bool) -> int:
+    return {
+        Outcome.PASS: EXIT_PASS,
+        Outcome.WARNING: EXIT_WARNING if fail_on_warning else EXIT_PASS,
+        Outcome.FAIL: EXIT_FAIL,
+        Outcome.INCONCLUSIVE: EXIT_INCONCLUSIVE,
+        Outcome.INTERRUPTED: EXIT_INTERRUPTED,
+        Outcome.CRASHED: EXIT_CRASHED,
+    }[outcome]

@@ -1,0 +1,214 @@
+"""What `run.json` says about a run, read so that a crashed or foreign one still has a meaning.
+
+Every key may be missing or of the wrong kind; what is wrong is left out and noted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from analysis.quantities import shorten
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the load's profile, in seconds after the start."""
+
+    name: str
+    start_s: float
+    end_s: float
+    users_from: float
+    users_to: float
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A process that generated load for the run, and how faithfully it reported."""
+
+    name: str
+    reports: int
+    gaps: int
+    lost: bool
+    users_max: int
+
+
+@dataclass(frozen=True)
+class BreakpointResult:
+    """Where a breakpoint run found its limit; `at_s` counts from the start."""
+
+    limit_users: float | None
+    reason: str
+    at_s: float | None
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """A run scaled down in time or users, whose figures are not the real ones."""
+
+    time_scale: float
+    user_scale: float
+
+    def __str__(self) -> str:
+        return f"time × {self.time_scale:g}, users × {self.user_scale:g}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunMeta:
+    """`run.json`, with None or nothing in place of what it does not say."""
+
+    scenario: str = "unknown"
+    title: str = ""
+    locustfile: str = ""
+    rehearsal: Rehearsal | None = None
+    planned_users: float | None = None
+    planned_s: float | None = None
+    stages: tuple[Stage, ...] = ()
+    mix: Mapping[str, float] = field(default_factory=dict)
+    exercises: tuple[str, ...] | None = None
+    target: Mapping[str, str] = field(default_factory=dict)
+    hosts: Mapping[str, int] = field(default_factory=dict)
+    faults: tuple[str, ...] = ()
+    git_commit: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    seed: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+    workers: tuple[Worker, ...] = ()
+    processes: int | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+    ended: str = ""
+    interrupted: str = ""
+    crashes: int = 0
+    first_crash: str = ""
+    breakpoint: BreakpointResult | None = None
+    notes: tuple[str, ...] = ()
+    complete: bool = False
+
+
+def read_run_meta(meta: Mapping[str, Any]) -> tuple[RunMeta, tuple[str, ...]]:
+    """The meaning of a `run.json`, and notes on those keys that made no sense."""
+    read = _Reader(meta)
+    crashes, target = read.mapping("crashes"), read.mapping("target")
+    planned = read.mapping("planned")
+    first = crashes.get("first")
+    exercises = read.value("exercises", list)
+    ended = read.text("ended")
+    interrupted = read.text("interrupted") or ("a signal" if ended == "interrupted" else "")
+    result = RunMeta(
+        scenario=read.text("scenario") or "unknown",
+        title=read.text("title"),
+        locustfile=read.text("locustfile"),
+        rehearsal=_rehearsal(read.mapping("rehearsal")),
+        planned_users=_number(planned.get("users_max")),
+        planned_s=_number(planned.get("duration_s")),
+        stages=tuple(read.each("stages", _stage)),
+        mix={k: n for k, v in read.mapping("mix").items() if (n := _number(v)) is not None},
+        exercises=None if exercises is None else tuple(str(name) for name in exercises),
+        target={key: str(value) for key, value in target.items() if value is not None},
+        hosts={k: int(n) for k, v in read.mapping("hosts").items() if (n := _number(v))},
+        faults=tuple(read.each("faults", _text)),
+        git_commit=read.text("git_commit"),
+        versions={k: str(v) for k, v in read.mapping("versions").items() if v is not None},
+        seed="" if meta.get("seed") is None else str(meta["seed"]),
+        options={k: str(v) for k, v in read.mapping("options").items() if v is not None},
+        workers=tuple(read.each("workers", _worker)),
+        processes=_whole(meta.get("processes")),
+        start_s=read.number("start"),
+        end_s=read.number("end"),
+        ended=ended,
+        interrupted=interrupted,
+        crashes=_whole(crashes.get("count")) or (1 if first else 0),
+        first_crash=first if isinstance(first, str) else "",
+        breakpoint=_breakpoint(read.value("breakpoint", dict)),
+        notes=tuple(read.each("notes", _text)),
+        complete=meta.get("complete") is True,
+    )
+    return result, tuple(read.notes)
+
+
+class _Reader:
+    """Takes values out of a JSON object and notes those of the wrong kind."""
+
+    def __init__(self, meta: Mapping[str, Any]) -> None:
+        self._meta = meta
+        self.notes: list[str] = []
+
+    def value(self, key: str, kind: type) -> Any:
+        found = self._meta.get(key)
+        if found is None or isinstance(found, kind):
+            return found
+        self.notes.append(f"run.json: {key} makes no sense ({shorten(str(found))}); left out")
+        return None
+
+    def text(self, key: str) -> str:
+        found: str | None = self.value(key, str)
+        return found or ""
+
+    def mapping(self, key: str) -> dict[str, Any]:
+        return self.value(key, dict) or {}
+
+    def number(self, key: str) -> float | None:
+        found = self._meta.get(key)
+        number = _number(found)
+        if number is None and found is not None:
+            self.notes.append(f"run.json: {key} is not a time ({shorten(str(found))}); left out")
+        return number
+
+    def each(self, key: str, read: Any) -> list[Any]:
+        items = [(item, read(item)) for item in self.value(key, list) or []]
+        for item, made in items:
+            if made is None:
+                what = shorten(str(item))
+                self.notes.append(f"run.json: an entry of {key} makes no sense ({what}); left out")
+        return [made for _, made in items if made is not None]
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value < 2**53 else None
+
+
+def _whole(value: object) -> int | None:
+    number = _number(value)
+    return None if number is None else int(number)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _stage(item: object) -> Stage | None:
+    if not isinstance(item, dict):
+        return None
+    numbers = [_number(item.get(key)) for key in ("start_s", "end_s", "users_from", "users_to")]
+    start_s, end_s, users_from, users_to = numbers
+    if start_s is None or end_s is None or end_s < start_s:
+        return None
+    return Stage(str(item.get("name") or "stage"), start_s, end_s, users_from or 0, users_to or 0)
+
+
+def _worker(item: object) -> Worker | None:
+    if not isinstance(item, dict):
+        return None
+    name = str(item.get("index", item.get("id", "?")))
+    counts = [_whole(item.get(key)) or 0 for key in ("reports", "gaps", "users_max")]
+    return Worker(name, counts[0], counts[1], bool(item.get("lost")), counts[2])
+
+
+def _rehearsal(item: Mapping[str, Any]) -> Rehearsal | None:
+    if not item:
+        return None
+    time_scale, user_scale = _number(item.get("time_scale")), _number(item.get("user_scale"))
+    return Rehearsal(
+        1.0 if time_scale is None else time_scale, 1.0 if user_scale is None else user_scale
+    )
+
+
+def _breakpoint(item: Mapping[str, Any] | None) -> BreakpointResult | None:
+    if item is None:
+        return None
+    limit, at_s = _number(item.get("limit_users")), _number(item.get("at_s"))
+    return BreakpointResult(limit, str(item.get("reason") or ""), at_s)

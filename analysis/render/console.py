@@ -1,0 +1,120 @@
+"""The verdict as a table for a terminal or a CI log."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from analysis.limits import Limits, Tier
+from analysis.quantities import Unit, format_count, format_duration, format_limit, shorten
+from analysis.verdict import Check, Outcome, Verdict
+
+WIDTH = 110
+SYMBOLS = {Tier.PASS: "✓", Tier.WARNING: "!", Tier.FAIL: "✗", Tier.INCONCLUSIVE: "?"}
+_COLOURS = {Tier.PASS: 32, Tier.WARNING: 33, Tier.FAIL: 31, Tier.INCONCLUSIVE: 35}
+_ENDPOINT_WIDTH = 34
+
+
+def text(verdict: Verdict, *, colour: bool = False) -> str:
+    """The headline, a table of all checks with the worst first, reasons and notes."""
+    symbol = SYMBOLS[verdict.tier]
+    lines = _wrapped(f"{symbol} {verdict.headline}", "", "  ")
+    lines = [_paint(line, verdict.tier, colour=colour, bold=True) for line in lines]
+    lines += ["", f"  {about(verdict)}", ""]
+    if verdict.checks:
+        lines += [*_table(verdict.checks, colour=colour), ""]
+    unproven = [check for check in verdict.checks if not check.proven and check.value is not None]
+    for title, sentences in (
+        ("Reasons", verdict.reasons),
+        ("Not proven", [f"{c.metric.name} of {c.endpoint}: {c.proof}" for c in unproven]),
+        ("Notes", verdict.notes),
+    ):
+        if sentences:
+            lines.append(title)
+            for sentence in sentences:
+                lines += _wrapped(sentence, "  - ", "    ")
+            lines.append("")
+    lines.append(f"Exit code {verdict.exit_code}: {meaning(verdict)}")
+    return "\n".join(lines) + "\n"
+
+
+def about(verdict: Verdict) -> str:
+    """What was run, in one line."""
+    parts = [verdict.scenario, f"{format_count(verdict.requests)} requests"]
+    parts.append(f"{format_count(verdict.failures)} failures")
+    parts.append(format_duration(verdict.duration_s))
+    if verdict.target.get("kind"):
+        parts.append(f"{verdict.target['kind']} target")
+    return " · ".join([*parts, verdict.run])
+
+
+def meaning(verdict: Verdict) -> str:
+    """What the exit code says, in a few words."""
+    if verdict.outcome is Outcome.WARNING:
+        return "a warning, and warnings fail" if verdict.exit_code else "a warning does not fail"
+    return {
+        Outcome.PASS: "passed",
+        Outcome.FAIL: "a threshold failed",
+        Outcome.INCONCLUSIVE: "inconclusive, neither pass nor fail",
+        Outcome.INTERRUPTED: "interrupted",
+        Outcome.CRASHED: "the test code raised",
+    }[verdict.outcome]
+
+
+def limits_text(limits: Limits, unit: Unit) -> str:
+    """The limits in one cell: `< 500 | < 1500 | > 2000 ms`."""
+    shown = [format_limit(limits.pass_below.value, unit).rsplit(" ", 1)[0]]
+    if limits.warning_below is not None:
+        shown.append(format_limit(limits.warning_below.value, unit).rsplit(" ", 1)[0])
+    fail, name = format_limit(limits.fail_above.value, unit).rsplit(" ", 1)
+    return " | ".join(f"< {number}" for number in shown) + f" | > {fail} {name}"
+
+
+def tier_text(check: Check) -> str:
+    """The tier in words, with the marks that qualify it."""
+    marks = [
+        word for word, holds in (("gap", check.gap), ("indicative", check.indicative)) if holds
+    ]
+    marks += ["informational"] if check.informational else []
+    return check.tier.value + (f" ({', '.join(marks)})" if marks else "")
+
+
+def _table(checks: Sequence[Check], *, colour: bool) -> list[str]:
+    header = ("", "tier", "endpoint", "metric", "value", "pass | warning | fail", "n")
+    rows = [
+        (
+            SYMBOLS[check.tier],
+            tier_text(check),
+            shorten(" ".join(check.endpoint.split()), _ENDPOINT_WIDTH),
+            check.metric.name,
+            check.value_text,
+            limits_text(check.limits, check.unit),
+            format_count(check.n),
+        )
+        for check in checks
+    ]
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+
+    def line(cells: Sequence[str]) -> str:
+        shown = [
+            cell.rjust(width) if i in (4, 6) else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        return ("  " + "  ".join(shown)).rstrip()
+
+    painted = [
+        _paint(line(row), check.tier, colour=colour and check.tier is not Tier.PASS)
+        for row, check in zip(rows, checks, strict=True)
+    ]
+    return [line(header), line(["-" * width for width in widths]), *painted]
+
+
+def _wrapped(sentence: str, first: str, rest: str) -> list[str]:
+    flat = " ".join(sentence.split())
+    return textwrap.wrap(flat, WIDTH, initial_indent=first, subsequent_indent=rest) or [first]
+
+
+def _paint(line: str, tier: Tier, *, colour: bool, bold: bool = False) -> str:
+    if not colour:
+        return line
+    return f"\x1b[{'1;' if bold else ''}{_COLOURS[tier]}m{line}\x1b[0m"

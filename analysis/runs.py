@@ -1,0 +1,220 @@
+"""A run read back from its directory: the one thing that judging and reporting start from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from analysis.measured import Counts, Endpoint, Measured, endpoint_labels
+from analysis.meta import RunMeta, read_run_meta
+from analysis.quantities import format_count, shorten
+from analysis.windows import CauseRow, WindowReader, WindowTable
+from otaload.errors import RunUnreadableError
+from otaload.record.rundir import USERS, WINDOWS, read_meta
+
+HOUR_S = 3600
+LONGEST_S = 31 * 24 * HOUR_S
+"""A second further than this from the middle of a run is damage, not time."""
+
+USER_COLUMNS = ("second", "planned", "users")
+HEALTH_COLUMNS = ("second", "process", "users", "cpu", "lag_ms")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory in memory; every time in it (`t_s`) counts from its first second.
+
+    `users` has a row a second: `t_s`, `planned`, `users`.
+    `health` has a row a second and process: `t_s`, `process`, `users`, `cpu` (cores), `lag_ms`.
+    `causes` has a row a second, endpoint and cause of failures: `t_s`, `endpoint`, `cause`, `n`.
+    `damage` says which parts could not be read; with any, the run is inconclusive.
+    """
+
+    path: Path
+    meta: RunMeta
+    windows: WindowTable
+    users: pd.DataFrame
+    health: pd.DataFrame
+    causes: pd.DataFrame
+    start_s: int
+    notes: tuple[str, ...] = ()
+    damage: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The directory's name, which is the run's."""
+        return self.path.name
+
+    @cached_property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The endpoints that have completed requests, the busiest first."""
+        n = self.windows.successes + self.windows.failures
+        totals = np.bincount(self.windows.endpoint, n, minlength=len(self.windows.endpoints))
+        order = np.argsort(-totals, kind="stable")
+        return tuple(self.windows.endpoints[i] for i in order if totals[i])
+
+    @cached_property
+    def labels(self) -> dict[Endpoint, str]:
+        """What to call each endpoint."""
+        return endpoint_labels(self.endpoints)
+
+    @property
+    def totals(self) -> tuple[int, int]:
+        """Completed requests, and the failures among them."""
+        failures = int(self.windows.failures.sum())
+        return int(self.windows.successes.sum()) + failures, failures
+
+    @cached_property
+    def duration_s(self) -> int:
+        """Whole seconds from the first to the last thing that happened, at least 1."""
+        last = [0]
+        for times in (self.windows.t_s, self.users["t_s"], self.health["t_s"]):
+            if len(times):
+                last.append(int(times.max()) + 1)
+        if self.meta.start_s is not None and self.meta.end_s is not None:
+            # Not the seconds in which the recorder was still waiting for its last answers.
+            planned = round(self.meta.end_s - self.meta.start_s)
+            last.append(planned if 0 < planned < LONGEST_S else 0)
+        return max(1, *last)
+
+    def measured(self, endpoints: Sequence[Endpoint]) -> Measured:
+        """The requests of these endpoints together, in blocks of 1 min, or 5 in long runs."""
+        table = self.windows.of(endpoints)
+        width_s = 60 if self.duration_s <= HOUR_S else 300
+        blocks = table.matrix(table.t_s // width_s, self.duration_s // width_s + 1)
+        return Measured(table.histogram(), int(table.failures.sum()), blocks)
+
+    def between(self, start_s: float, end_s: float) -> Run:
+        """The run as it was from one time to before another; users and health keep their length."""
+        rows = (self.windows.t_s >= start_s) & (self.windows.t_s < end_s)
+        return replace(self, windows=self.windows.where(rows))
+
+
+def load_run(path: Path) -> Run:
+    """Read a run directory; raises `RunUnreadableError` where it is none."""
+    meta, notes = read_run_meta(read_meta(path))
+    reader = WindowReader()
+    damage: list[str] = []
+    try:
+        torn = {WINDOWS} if reader.read(path / WINDOWS) else set()
+    except FileNotFoundError:
+        torn = set()
+        damage.append(f"{WINDOWS} is missing")
+    except OSError as error:
+        raise RunUnreadableError(
+            f"{path / WINDOWS}: cannot be read ({error.strerror or error})"
+        ) from error
+    damage += _bad_lines(WINDOWS, reader.bad_lines)
+    users, health, bad_rows, users_torn = _read_users(path / USERS)
+    damage += [f"{USERS} is missing"] if bad_rows is None else _bad_lines(USERS, bad_rows)
+    torn |= {USERS} if users_torn else set()
+    found = tuple(
+        f"{name}: the last line was torn off and is left out"
+        for name in (WINDOWS, USERS)
+        if name in torn
+    )
+    start_s, clocked = _start(meta, reader, (users, health))
+    damage += clocked
+    table = reader.table(start_s)
+    plausible = (table.t_s > -LONGEST_S) & (table.t_s < LONGEST_S)
+    if not plausible.all():
+        damage.append(f"{WINDOWS}: {int((~plausible).sum())} lines lie outside the run's time")
+        table = table.where(plausible)
+    table = replace(table, t_s=np.maximum(table.t_s, 0))
+    return Run(
+        path=path,
+        meta=meta,
+        windows=table,
+        users=_frame(users, USER_COLUMNS, start_s),
+        health=_frame(health, HEALTH_COLUMNS, start_s),
+        causes=_causes(reader.causes, start_s),
+        start_s=start_s,
+        notes=(*meta.notes, *notes, *found),
+        damage=tuple(damage),
+    )
+
+
+def _bad_lines(name: str, lines: list[tuple[int, str]]) -> list[str]:
+    if not lines:
+        return []
+    number, reason = lines[0]
+    first = f"{name}:{number}: {shorten(reason, 100)}"
+    if len(lines) == 1:
+        return [f"{first}; the line is left out"]
+    return [f"{first}; this and {format_count(len(lines) - 1)} more lines are left out"]
+
+
+def _start(
+    meta: RunMeta, reader: WindowReader, others: Sequence[list[tuple[Any, ...]]]
+) -> tuple[int, list[str]]:
+    first = reader.first_second()
+    firsts = [rows[0][0] for rows in others if rows] + ([] if first is None else [first])
+    if meta.start_s is not None:
+        start = int(meta.start_s)
+        if first is not None and abs(first - start) > LONGEST_S:
+            return first, ["run.json: its start does not fit the recorded seconds"]
+        return start, []
+    return (min(firsts) if firsts else 0), []
+
+
+def _read_users(
+    path: Path,
+) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]], list[tuple[int, str]] | None, bool]:
+    """The rows of users, those of health, the bad lines (None: no file), whether one was torn."""
+    users: list[tuple[Any, ...]] = []
+    health: list[tuple[Any, ...]] = []
+    bad: list[tuple[int, str]] = []
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if not line.endswith(b"\n"):
+                    return users, health, bad, True
+                try:
+                    row = orjson.loads(line)
+                    second = _count(row["second"])
+                    if "process" in row:
+                        shares = float(row["cpu"]), float(row["lag_ms"])
+                        count = _count(row.get("users", 0))
+                        health.append((second, str(row["process"]), count, *shares))
+                    else:
+                        users.append((second, float(row["planned"]), float(row["users"])))
+                except (ValueError, KeyError, TypeError, AttributeError) as error:
+                    reason = "not JSON" if isinstance(error, orjson.JSONDecodeError) else str(error)
+                    bad.append((number, reason))
+    except FileNotFoundError:
+        return users, health, None, False
+    except OSError as error:
+        raise RunUnreadableError(f"{path}: cannot be read ({error.strerror or error})") from error
+    return users, health, bad, False
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or not 0 <= value < 2**40:
+        raise ValueError(f"expected a whole number, not {value!r}")
+    return value
+
+
+def _frame(rows: list[tuple[Any, ...]], columns: tuple[str, ...], start_s: int) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=list(columns))
+    frame = frame.rename(columns={"second": "t_s"})
+    frame["t_s"] = (frame["t_s"].astype("int64") - start_s).clip(lower=0)
+    return frame[frame["t_s"] < LONGEST_S].sort_values("t_s", kind="stable", ignore_index=True)
+
+
+def _causes(rows: list[CauseRow], start_s: int) -> pd.DataFrame:
+    seconds: Counts = np.array([row.second for row in rows], dtype=np.int64)
+    return pd.DataFrame(
+        {
+            "t_s": np.maximum(seconds - start_s, 0),
+            "endpoint": np.array([row.endpoint for row in rows], dtype=np.int64),
+            "cause": pd.Series([row.cause for row in rows], dtype="str"),
+            "n": np.array([row.n for row in rows], dtype=np.int64),
+        }
+    )

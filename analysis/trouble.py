@@ -1,0 +1,104 @@
+"""What keeps a run from being judged, whatever its checks say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analysis.generator import MASTER, saturation
+from analysis.quantities import format_count, format_duration, plural, shorten
+from analysis.thresholds import GeneratorLimits
+from analysis.verdict import Outcome
+
+if TYPE_CHECKING:  # a run is read with pandas, which live judging does without
+    from analysis.runs import Run
+
+BREAKPOINT = "breakpoint"
+REACHED = 0.9
+"""The share of the planned users that must have run for a verdict to speak of the planned load."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What keeps a run from being judged, worst kind first."""
+
+    crashed: str
+    interrupted: str
+    inconclusive: tuple[str, ...]
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """All of it."""
+        found = (self.crashed, self.interrupted, *self.inconclusive)
+        return tuple(sentence for sentence in found if sentence)
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The worst kind, or None without any trouble."""
+        if self.crashed:
+            return Outcome.CRASHED
+        if self.interrupted:
+            return Outcome.INTERRUPTED
+        return Outcome.INCONCLUSIVE if self.inconclusive else None
+
+
+def find_trouble(run: Run, limits: GeneratorLimits, *, partial: bool) -> Trouble:
+    """What keeps a run from being judged; with `partial`, being cut short does not."""
+    meta = run.meta
+    crashed = interrupted = ""
+    if meta.crashes:
+        times = "once" if meta.crashes == 1 else f"{format_count(meta.crashes)} times"
+        last_line = meta.first_crash.strip().rsplit("\n", 1)[-1]
+        first = f" (first: {shorten(last_line, 120)})" if last_line else ""
+        crashed = f"the test code raised {times}{first}"
+    if meta.interrupted and not partial:
+        interrupted = f"interrupted by {meta.interrupted} after {format_duration(run.duration_s)}"
+    inconclusive: list[str] = []
+    if not meta.complete and not partial:
+        inconclusive.append(
+            "the run is incomplete: it was never closed, or is still going on; "
+            "judge what there is with --partial"
+        )
+    inconclusive += [f"damaged: {what}" for what in run.damage]
+    inconclusive += _worker_trouble(run)
+    inconclusive += _health_trouble(run, limits)
+    if not (crashed or interrupted or partial) and meta.complete:
+        inconclusive += _load_trouble(run)
+    return Trouble(crashed, interrupted, tuple(inconclusive))
+
+
+def _worker_trouble(run: Run) -> list[str]:
+    found = []
+    for worker in run.meta.workers:
+        if worker.lost:
+            found.append(f"worker {worker.name} was lost")
+        if worker.gaps:
+            count = f"{worker.gaps} of its {plural(worker.gaps, 'report')}"
+            verb = "is" if worker.gaps == 1 else "are"
+            found.append(f"worker {worker.name}: {count} {verb} missing")
+    return found
+
+
+def _health_trouble(run: Run, limits: GeneratorLimits) -> list[str]:
+    found = run.meta.breakpoint
+    until_s = found.at_s if found is not None and found.at_s else run.duration_s + 1
+    health = run.health[run.health["t_s"] <= until_s]
+    generating = health[health["process"] != MASTER]
+    if not len(generating):
+        return ["the generator's own health was not recorded"] if run.endpoints else []
+    reasons = []
+    for process, rows in generating.groupby("process", sort=True):
+        columns = (rows[name].tolist() for name in ("t_s", "cpu", "lag_ms"))
+        reason = saturation(str(process), zip(*columns, strict=True), limits)
+        if reason is not None:
+            reasons.append(reason)
+    return reasons
+
+
+def _load_trouble(run: Run) -> list[str]:
+    planned, users = run.meta.planned_users, run.users["users"]
+    if run.meta.scenario == BREAKPOINT or run.meta.ended == "stopped":
+        return []
+    if not planned or not len(users) or users.max() >= REACHED * planned:
+        return []
+    return [f"the load was not reached: {int(users.max())} of {planned:g} planned users"]

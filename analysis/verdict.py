@@ -1,0 +1,112 @@
+"""The verdict on a run, and the checks that it is made of: data that every renderer shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from analysis.limits import Limits, Metric, Tier
+from analysis.quantities import Unit, format_quantity
+
+VERDICT_FORMAT = 1
+"""Of `verdict.json`; raised when a reader of an older one would misread it."""
+
+EXIT_PASS = 0
+EXIT_WARNING = 90
+EXIT_INCONCLUSIVE = 91
+EXIT_FAIL = 99
+EXIT_INTERRUPTED = 105
+EXIT_CRASHED = 107
+
+
+class Outcome(StrEnum):
+    """What became of a run: its tier, or why it has none."""
+
+    PASS = "pass"  # noqa: S105 - a tier, not a password
+    WARNING = "warning"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    INTERRUPTED = "interrupted"
+    CRASHED = "crashed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One threshold applied to what was measured.
+
+    `value`, `low` and `high` are in the metric's unit (milliseconds or a ratio); `low` and `high`
+    each bound the true value with 95 % confidence.
+    `reason` says why the tier is what it is, `proof` whether the bounds agree.
+    An informational check never decides the run; an indicative one stems from too short a run.
+    """
+
+    endpoint: str
+    metric: Metric
+    tier: Tier
+    limits: Limits
+    value: float | None
+    n: int
+    reason: str
+    gap: bool = False
+    proven: bool = False
+    proof: str = ""
+    low: float | None = None
+    high: float | None = None
+    n_needed: int | None = None
+    indicative: bool = False
+    informational: bool = False
+
+    @property
+    def unit(self) -> Unit:
+        """The unit of `value` and of the limits."""
+        return self.metric.unit
+
+    @property
+    def value_text(self) -> str:
+        """The value with its unit, told apart from the limits; "no data" without one."""
+        if self.value is None:
+            return "no data"
+        return format_quantity(self.value, self.unit, apart_from=self.limits.values)
+
+    @property
+    def interval_text(self) -> str:
+        """The bounds with their unit, or nothing where there are none."""
+        if self.low is None and self.high is None:
+            return ""
+        low = "…" if self.low is None else format_quantity(self.low, self.unit)
+        high = "…" if self.high is None else format_quantity(self.high, self.unit)
+        return f"{low} to {high}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """The worst tier of a run's checks, or why there is none.
+
+    `headline` is one sentence, `reasons` are all that speak against the run, and `notes` what a
+    reader should know besides; `checks` are sorted with the worst first.
+    """
+
+    outcome: Outcome
+    tier: Tier
+    exit_code: int
+    headline: str
+    checks: tuple[Check, ...]
+    reasons: tuple[str, ...]
+    notes: tuple[str, ...]
+    run: str
+    scenario: str
+    title: str
+    target: Mapping[str, str]
+    faults: tuple[str, ...]
+    rehearsal: str
+    partial: bool
+    start_s: int
+    duration_s: int
+    requests: int
+    failures: int
+    thresholds: str
+
+    def count(self, tier: Tier) -> int:
+        """How many checks that decide the run are of a tier."""
+        return sum(check.tier is tier and not check.informational for check in self.checks)

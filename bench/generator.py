@@ -1,0 +1,149 @@
+"""One generator run in its own process: `python -m bench.generator KIND CASE ...` prints one JSON line.
+
+Users are real Locust users under a real local runner with its statistics, so that the task loop and the
+`request` event are part of every figure.
+"""
+
+import argparse
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import psutil
+from locust import FastHttpUser, HttpUser, User, constant, constant_pacing, task
+from locust.env import Environment
+
+from otaload.http import LeanHttpUser, absolute_pacing
+
+KINDS: dict[str, type[User]] = {"lean": LeanHttpUser, "fast": FastHttpUser, "http": HttpUser}
+
+
+def check(user: Any) -> None:
+    """GET a small JSON and look into it."""
+    with user.client.get("/check", catch_response=True) as response:
+        if response.json()["updateAvailable"]:
+            response.failure("an update where there is none")
+
+
+def download_kept(user: Any) -> None:
+    """GET a bundle and keep it."""
+    response = user.client.get("/bundle.js")
+    if len(response.content) != 2 * 1024 * 1024:
+        raise RuntimeError("short body")
+
+
+def download_dropped(user: Any) -> None:
+    """GET a bundle and look at none of it."""
+    if isinstance(user, LeanHttpUser):
+        received = user.client.get("/bundle.js", keep_body=False).body_bytes
+    else:
+        response = user.client.get("/bundle.js", stream=True)
+        chunks = response.iter_content(262144, decode_content=False)
+        received = sum(len(chunk) for chunk in chunks)
+    if received != 2 * 1024 * 1024:
+        raise RuntimeError("short body")
+
+
+CASES: dict[str, Callable[[Any], None]] = {
+    "check": check,
+    "kept": download_kept,
+    "dropped": download_dropped,
+}
+
+
+def cpu_s() -> float:
+    """CPU seconds of this process so far."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def user_class(arguments: argparse.Namespace) -> type[User]:
+    """The user class under test."""
+    lean = arguments.kind == "lean"
+    wait: Any = constant(0)
+    if arguments.period:
+        pacing = absolute_pacing if lean else constant_pacing
+        wait = pacing(arguments.period)
+    body: dict[str, Any] = {
+        "host": arguments.url,
+        "wait_time": wait,
+        "go": task(CASES[arguments.case]),
+        "abstract": False,
+    }
+    if lean and arguments.ca_file:
+        body["tls_ca_file"] = arguments.ca_file
+    if arguments.kind == "http" and arguments.ca_file:
+
+        def trust(user: Any) -> None:
+            user.client.verify = arguments.ca_file
+
+        body["on_start"] = trust
+    return type("BenchUser", (KINDS[arguments.kind],), body)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("case", choices=CASES)
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--ca-file", default="")
+    parser.add_argument("--users", type=int, default=50)
+    parser.add_argument("--warm-up", type=float, default=1.0)
+    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--period", type=float, default=0.0)
+    arguments = parser.parse_args()
+
+    environment = Environment(user_classes=[user_class(arguments)], host=arguments.url)
+    times: list[float] = []
+    failures: dict[str, int] = {}
+    connected: set[int] = set()
+
+    def on_request(response_time: float, exception: Exception | None, **_: Any) -> None:
+        times.append(response_time)
+        if exception is not None:
+            text = str(exception)
+            failures[text] = failures.get(text, 0) + 1
+
+    runner = environment.create_local_runner()
+    process = psutil.Process()
+    rss_before = process.memory_info().rss
+    started = time.perf_counter()
+    environment.events.request.add_listener(on_request)
+    runner.start(arguments.users, spawn_rate=max(arguments.users, 1))
+    first_all_s = None
+    while time.perf_counter() - started < arguments.warm_up:
+        gevent.sleep(0.02)
+        if first_all_s is None and len(times) >= arguments.users:
+            first_all_s = time.perf_counter() - started
+    del connected
+    times.clear()
+    cpu_before, wall_before = cpu_s(), time.perf_counter()
+    gevent.sleep(arguments.seconds)
+    cpu, wall = cpu_s() - cpu_before, time.perf_counter() - wall_before
+    sample = sorted(times)
+    rss_after = process.memory_info().rss
+    result = {
+        "requests": len(sample),
+        "cpu_s": cpu,
+        "wall_s": wall,
+        "per_cpu_s": len(sample) / cpu,
+        "failures": failures,
+        "p50_ms": sample[len(sample) // 2] if sample else None,
+        "p99_ms": sample[int(len(sample) * 0.99)] if sample else None,
+        "rss_mb": rss_after / 1e6,
+        "rss_before_mb": rss_before / 1e6,
+        "kb_per_user": (rss_after - rss_before) / 1e3 / arguments.users,
+        "first_all_s": first_all_s,
+    }
+    json.dump(result, sys.stdout)
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+    runner.quit()
+
+
+if __name__ == "__main__":
+    main()

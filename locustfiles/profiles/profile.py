@@ -1,0 +1,106 @@
+"""The one Locust shape: it plays the stages of a scenario in small steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from locust import LoadTestShape, User
+
+from locustfiles.profiles.curves import (
+    Hold,
+    Ramp,
+    Stage,
+    Steps,
+    lay_out,
+    peak_users,
+    users_at,
+)
+from otaload.errors import ConfigurationError
+
+
+class Profile(LoadTestShape):
+    """What a scenario says: who the users are, how many there are when, how long they think.
+
+    A subclass sets the class attributes below and nothing else. Locust asks `tick` about once a
+    second; every answer is the number of users for that moment, reached at once, because Locust's
+    master would block through a slow ramp and skip stages.
+    """
+
+    abstract = True
+
+    mix: ClassVar[Mapping[type[User], int]] = {}
+    """Relative shares of the users (not of the requests)."""
+    stages: ClassVar[Sequence[Hold | Ramp | Steps]] = ()
+    think_s: ClassVar[tuple[float, float]] = (1.0, 3.0)
+    """Seconds between a user's iterations, drawn evenly from this range."""
+    release_day: ClassVar[bool] = False
+    """Whether every device starts one version behind, so that each one that asks also downloads."""
+    finds_limit: ClassVar[bool] = False
+    """Whether the run ends as soon as the service is past its limit; finding it is the purpose."""
+    allowed_on_production: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # locust leaves shapes untyped
+        self.time_scale = 1.0
+        self.user_scale = 1.0
+        self.run_time_s: float | None = None
+        self.timeline: tuple[Stage, ...] = lay_out(self.stages)
+        self._ended_by: str | None = None
+
+    def plan(
+        self, *, time_scale: float = 1.0, user_scale: float = 1.0, run_time_s: float | None = None
+    ) -> None:
+        """Scale the scenario for a rehearsal, and cap its length with `run_time_s`.
+
+        Raises `ConfigurationError` where the scaled peak leaves a user class without a user.
+        """
+        self.time_scale, self.user_scale, self.run_time_s = time_scale, user_scale, run_time_s
+        self.timeline = lay_out(self.stages, time_scale=time_scale, user_scale=user_scale)
+        peak = peak_users(self.timeline)
+        needed = math.ceil(sum(self.mix.values()) / min(self.mix.values())) if self.mix else 1
+        full = peak_users(lay_out(self.stages))
+        if peak < min(needed, full):
+            raise ConfigurationError(
+                f"--user-scale {user_scale:g}: a peak of {peak} users leaves a class of the mix "
+                f"without a user; use at least {min(needed, full) / full:g}"
+            )
+
+    @property
+    def duration_s(self) -> float:
+        """How long the run is planned to last; infinite for one that is ended by hand."""
+        planned = self.timeline[-1].end_s if self.timeline else 0.0
+        return min(planned, self.run_time_s) if self.run_time_s else planned
+
+    @property
+    def peak_users(self) -> int:
+        """The most users that are ever planned."""
+        return peak_users(self.timeline)
+
+    def users_at(self, elapsed_s: float) -> int | None:
+        """The planned users at a moment; None once the run is over."""
+        if elapsed_s >= self.duration_s:
+            return None
+        return users_at(self.timeline, elapsed_s)
+
+    def end(self, reason: str) -> None:
+        """End the run at the next tick; the first reason counts."""
+        self._ended_by = self._ended_by or reason
+
+    @property
+    def ended_by(self) -> str | None:
+        """Why the run ended before its time; None where it did not."""
+        return self._ended_by
+
+    def reset_time(self) -> None:
+        """Start the clock anew; the web UI plays one shape many times."""
+        super().reset_time()  # type: ignore[no-untyped-call]
+        self._ended_by = None
+
+    def tick(self) -> tuple[int, float] | None:
+        """The number of users for now and a rate that reaches it at once; None ends the run."""
+        users = None if self._ended_by else self.users_at(self.get_run_time())
+        if users is None:
+            return None
+        return users, float(max(1, self.peak_users))

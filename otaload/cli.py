@@ -1,0 +1,335 @@
+"""The command `otaload`.
+
+The only module that knows all the others. What a subcommand alone needs is imported inside it, so
+that `otaload run` does not wait for pandas and `otaload judge` does not patch the process as
+locust's import does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from otaload import __version__
+from otaload.errors import ConfigurationError, OtaloadError
+from otaload.yamlfile import did_you_mean
+
+if TYPE_CHECKING:
+    from analysis.verdict import Verdict
+
+ROOT = Path(__file__).resolve().parent.parent
+SCENARIOS = ("smoke", "load", "stress", "soak", "spike", "breakpoint", "health")
+EXIT_CODES = """\
+exit codes (those of k6 where it has one):
+  0 pass or warning   99 a threshold failed   104 invalid configuration   105 interrupted
+  107 the test code raised   90 warning, with --fail-on-warning   91 inconclusive
+  92 refused: the target may not get this load
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Ends with 104 where argparse ends with 2: wrong arguments are a wrong configuration."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(
+            ConfigurationError.exit_code,
+            f"otaload: error: {message}; see `{self.prog} --help`\n",
+        )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand; answers with the process's exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = build_parser()
+    if arguments and arguments[0] == "staging":
+        # The service has its own options; they are passed on as they are.
+        from staging.server import main as serve
+
+        return serve(arguments[1:])
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.command != "run":
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    try:
+        if options.command == "run":
+            return _run(options, rest)
+        command = {"judge": _judge, "report": _report, "check": _check, "seed": _seed}
+        return command[options.command](options)
+    except OtaloadError as error:
+        sys.stderr.write(f"otaload: error: {error}\n")
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of our output went away, as `| head` does; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser, with every subcommand and option documented."""
+    parser = _Parser(
+        prog="otaload",
+        description="Load tests for over-the-air update services, with honest verdicts.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"otaload {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    run = commands.add_parser(
+        "run",
+        help="run a scenario (or any locustfile) headless, and judge it",
+        description="Run a scenario or a locustfile headless; the exit code is its verdict. "
+        "Options that are not listed here go to locust as they are.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    run.add_argument("scenario", help=f"{', '.join(SCENARIOS)}, or the path of a locustfile")
+    run.add_argument("--ui", action="store_true", help="open locust's web UI instead of headless")
+
+    judge = commands.add_parser(
+        "judge",
+        help="judge a finished run again, from its files",
+        description="Judge a run from its files and write its verdict and report anew.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    report = commands.add_parser(
+        "report",
+        help="write a run's report anew",
+        description="Write a run's report anew and print its path; the exit code is 0.",
+    )
+    for command in (judge, report):
+        command.add_argument(
+            "run", metavar="RUN", help="a run directory, its name, or the word latest"
+        )
+        command.add_argument(
+            "--reports-dir",
+            type=Path,
+            default=ROOT / "reports",
+            metavar="DIR",
+            help="where run directories are looked up (default: the project's reports/)",
+        )
+        command.add_argument(
+            "--thresholds",
+            type=Path,
+            metavar="FILE",
+            help="judge by these limits (default: the copy in the run directory)",
+        )
+        command.add_argument(
+            "--partial",
+            action="store_true",
+            help="judge an incomplete run by what there is instead of calling it inconclusive",
+        )
+    judge.add_argument(
+        "--fail-on-warning", action="store_true", help="end with 90 when the verdict is a warning"
+    )
+
+    check = commands.add_parser(
+        "check",
+        help="check thresholds.yaml and targets.yaml and print what they come to",
+        description="Check the configuration and print the resolved thresholds.",
+    )
+    seed = commands.add_parser(
+        "seed",
+        help="create the test data of the embedded service, or check a target's",
+        description="Create test app, releases with bundles, API key and user for the embedded "
+        "service, and print the variables to export; or verify with --check that they exist.",
+    )
+    seed.add_argument("--check", action="store_true", help="verify the data on the target")
+    seed.add_argument("--host", metavar="URL", help="the target to check (default: API_BASE_URL)")
+    seed.add_argument(
+        "--data-dir",
+        type=Path,
+        default=Path("staging-data"),
+        metavar="DIR",
+        help="where database and bundles go (default: %(default)s)",
+    )
+    seed.add_argument(
+        "--bundle-bytes",
+        default="2MiB",
+        metavar="SIZE",
+        help="size of each bundle, or of each in turn: 512KiB,10MiB (default: %(default)s)",
+    )
+    seed.add_argument(
+        "--releases", type=int, default=2, metavar="N", help="releases (default: %(default)s)"
+    )
+    seed.add_argument(
+        "--port",
+        type=int,
+        default=8787,
+        help="the port that the printed URL names (default: %(default)s)",
+    )
+    for command in (check, seed):
+        command.add_argument(
+            "--targets",
+            type=Path,
+            default=ROOT / "targets.yaml",
+            metavar="FILE",
+            help="the description of the service (default: the project's targets.yaml)",
+        )
+    check.add_argument(
+        "--thresholds",
+        type=Path,
+        default=ROOT / "thresholds.yaml",
+        metavar="FILE",
+        help="the limits (default: the project's thresholds.yaml)",
+    )
+    commands.add_parser(
+        "staging",
+        help="start the embedded service in the foreground",
+        description="See `otaload staging --help` for the service's own options.",
+        add_help=False,
+    )
+    return parser
+
+
+def find_locustfile(scenario: str) -> Path:
+    """The file of a scenario's name or of a path; raises `ConfigurationError` for neither."""
+    if scenario in SCENARIOS:
+        return ROOT / "locustfiles" / f"{scenario}.py"
+    path = Path(scenario)
+    if path.suffix == ".py":
+        if path.is_file():
+            return path
+        raise ConfigurationError(f"{scenario}: no such locustfile; check the path")
+    raise ConfigurationError(
+        f"{scenario}: no such scenario{did_you_mean(scenario, SCENARIOS)} (or give a .py file)"
+    )
+
+
+def _run(options: argparse.Namespace, rest: list[str]) -> int:
+    files = str(find_locustfile(options.scenario))
+    if options.scenario not in SCENARIOS:
+        # A locustfile that knows nothing of otaload is recorded all the same.
+        files = f"{ROOT / 'otaload' / 'plugin.py'},{files}"
+    command = [sys.executable, "-m", "locust", "-f", files]
+    if not options.ui:
+        command.append("--headless")
+    sys.stdout.flush()
+    # Replaced, not wrapped: signals and the exit code need no go-between.
+    os.execv(command[0], [*command, *rest])  # noqa: S606 -- our own interpreter
+
+
+def _judge(options: argparse.Namespace) -> int:
+    from analysis.render import text
+
+    path, verdict = _judged(options, fail_on_warning=options.fail_on_warning)
+    sys.stdout.write(f"\n{text(verdict, colour=sys.stdout.isatty()).rstrip()}\n")
+    sys.stdout.write(f"\nreport: {path / 'report.html'}\n")
+    return verdict.exit_code
+
+
+def _report(options: argparse.Namespace) -> int:
+    path, _ = _judged(options, fail_on_warning=False)
+    sys.stdout.write(f"{path / 'report.html'}\n")
+    return 0
+
+
+def _judged(options: argparse.Namespace, *, fail_on_warning: bool) -> tuple[Path, Verdict]:
+    from analysis.judge import judge
+    from analysis.outputs import find_run, thresholds_for, write_outputs
+    from analysis.runs import load_run
+
+    path = find_run(options.reports_dir, options.run)
+    thresholds = thresholds_for(path, options.thresholds)
+    run = load_run(path)
+    verdict = judge(run, thresholds, fail_on_warning=fail_on_warning, partial=options.partial)
+    write_outputs(run, verdict, thresholds)
+    return path, verdict
+
+
+def _check(options: argparse.Namespace) -> int:
+    from analysis.thresholds import load_thresholds, resolved_table
+    from otaload.targets import load_targets
+
+    thresholds = load_thresholds(options.thresholds)
+    targets = load_targets(options.targets, os.environ)
+    sys.stdout.write(resolved_table(thresholds).rstrip() + "\n\n")
+    where = (
+        f"{targets.base_url} (from {targets.base_url_source})"
+        if targets.base_url
+        else ("the embedded service, as neither API_BASE_URL nor target.base_url is set")
+    )
+    lines = [
+        f"target      {where}",
+        f"app         {targets.app_id}",
+        f"API key     {'set' if targets.api_key else 'not set (LOAD_TEST_API_KEY)'}",
+        f"download    {targets.download_mode}",
+        f"production  {', '.join(rule.described for rule in targets.production) or 'no host'}",
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0
+
+
+def _seed(options: argparse.Namespace) -> int:
+    if options.check:
+        return _check_seed(options)
+    from staging.errors import StagingError
+    from staging.quantities import size_bytes
+    from staging.seed import environment, seed
+    from staging.store import Store
+
+    try:
+        sizes = [size_bytes(size) for size in options.bundle_bytes.split(",")]
+    except ValueError as error:
+        raise ConfigurationError(f"--bundle-bytes: {error}") from error
+    try:
+        store = Store(options.data_dir)
+        try:
+            seeded = seed(store, bundle_bytes=sizes, releases=options.releases)
+        finally:
+            store.close()
+    except StagingError as error:
+        raise ConfigurationError(str(error)) from error
+    variables = environment(
+        base_url=f"http://127.0.0.1:{options.port}",
+        api_key=seeded.api_key,
+        app_id=seeded.app_id,
+        release_id=seeded.release_id,
+    )
+    state = "created" if seeded.changed else "already there"
+    sys.stdout.write(
+        f"# {state} in {options.data_dir}; serve it with\n"
+        f"#   otaload staging --data-dir {options.data_dir} --port {options.port}\n"
+    )
+    for name, value in variables.items():
+        sys.stdout.write(f"export {name}={value}\n")
+    return 0
+
+
+def _check_seed(options: argparse.Namespace) -> int:
+    from otaload.live.aim import tls_context
+    from otaload.targets import check_base_url, load_targets
+    from staging.verification import Endpoints, Status, check
+
+    targets = load_targets(options.targets, os.environ)
+    base_url = check_base_url(options.host, "--host") if options.host else targets.base_url
+    if base_url is None:
+        raise ConfigurationError("--check: no target; give --host or set API_BASE_URL")
+    download = {
+        "follow": None,
+        "fixed": f"{targets.download.path}?appId={{app_id}}&releaseId={{release_id}}",
+        "template": targets.download.path,
+    }[targets.download_mode]
+    findings = check(
+        base_url,
+        targets.api_key or "",
+        targets.app_id,
+        targets.release_id or "",
+        endpoints=Endpoints(
+            check=targets.check.path,
+            register=targets.register.path,
+            download=download,
+            health=targets.health.path,
+        ),
+        tls=tls_context(targets) if base_url.startswith("https") else None,
+    )
+    for finding in findings:
+        sys.stdout.write(f"{finding}\n")
+    failed = [finding for finding in findings if finding.status is Status.FAILED]
+    return ConfigurationError.exit_code if failed else 0

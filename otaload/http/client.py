@@ -1,0 +1,260 @@
+"""The HTTP/1.1 client of one user: requests in, responses and Locust `request` events out.
+
+One event for each hop that was sent. Its `response_time` is the whole hop as the user lived it, in
+milliseconds: name lookup, connect, TLS, sending, waiting and receiving; the event's
+`response.timings` says how much of it was what. On a kept connection connect and TLS are 0.
+Its `response_length` is `response.body_bytes`: what came on the wire, before content decoding.
+"""
+
+from collections.abc import Collection, Mapping
+from time import perf_counter, time
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+from otaload.http import causes
+from otaload.http.body import Sink, new_hash
+from otaload.http.causes import RequestError, cause_of_status
+from otaload.http.head import asks_for_encoding, pairs_of
+from otaload.http.message import REDIRECTS, Data, Message, encode_body
+from otaload.http.pool import ConnectGuard, Pool, Settings
+from otaload.http.response import Response
+from otaload.http.target import Params, Target, follow, locate, parse_url, with_params
+
+if TYPE_CHECKING:
+    from locust import User
+
+Expect = int | Collection[int]
+
+
+class RequestOptions(TypedDict, total=False):
+    """The keyword arguments of a request."""
+
+    name: str | None
+    params: Params | None
+    headers: Mapping[str, str] | None
+    json: Any
+    data: Data | None
+    expect: Expect | None
+    follow_redirects: bool
+    catch_response: bool
+    keep_body: bool
+    digest: str | None
+    credentials: Collection[str]
+    context: dict[str, Any] | None
+    timeout_s: float | None
+
+
+class HttpClient:
+    """The client of one user; safe for one greenlet at a time.
+
+    Several greenlets may share it, too: each request then has a connection of its own, and one for
+    each origin is kept. At most 16 origins are remembered.
+    """
+
+    __slots__ = ("_base", "_pool", "_settings", "_user")
+
+    def __init__(
+        self,
+        user: "User",
+        base_url: str,
+        settings: Settings,
+        guards: tuple[ConnectGuard, ...] = (),
+    ) -> None:
+        self._user = user
+        self._base = parse_url(base_url).url.rstrip("/")
+        self._settings = settings
+        self._pool = Pool(settings, guards)
+
+    @property
+    def connects(self) -> int:
+        """How many connections were begun."""
+        return self._pool.connects
+
+    @property
+    def retried(self) -> int:
+        """How many requests were sent again because a kept connection had been closed."""
+        return self._pool.retried
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        name: str | None = None,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        data: Data | None = None,
+        expect: Expect | None = None,
+        follow_redirects: bool = True,
+        catch_response: bool = False,
+        keep_body: bool = True,
+        digest: str | None = None,
+        credentials: Collection[str] = ("authorization",),
+        context: dict[str, Any] | None = None,
+        timeout_s: float | None = None,
+    ) -> Response:
+        """Send a request and return its response; what the network does never raises.
+
+        `url` is absolute or a path appended to the base URL. `expect` is the status, or the set of
+        them, that is a success (None: 200 to 399); an expected redirect is not followed. `digest`
+        hashes the body as it comes, whether or not it is kept. The headers in `credentials`, and
+        `cookie`, are left out once a redirect leads to another origin. `timeout_s` replaces the
+        total timeout of the call, redirects included.
+
+        Raises ValueError or TypeError for arguments that cannot be sent, ProxyNotSupportedError,
+        and whatever a connect guard raises: all of these before a byte is sent to that origin.
+        """
+        start_time = time()
+        started = perf_counter()
+        settings = self._settings
+        target = locate(self._base, url)
+        if params:
+            target = with_params(target, params)
+        pairs = pairs_of(headers) if headers else ()
+        body, media = (None, "") if json is None and data is None else encode_body(json, data)
+        message = Message(method, target, pairs, body, media)
+        deadline = started + (settings.total_timeout_s if timeout_s is None else timeout_s)
+        if deadline <= started or digest is not None or expect is not None:
+            _check(timeout_s, digest, expect)
+        own = self._user.context()
+        context = {**own, **context} if context else own
+        if name is None:
+            name = url
+        history: tuple[Response, ...] = ()
+        while True:
+            response = Response(
+                message.method,
+                name,
+                message.target.url,
+                context,
+                start_time,
+                started,
+                deadline,
+                settings.max_kept_bytes,
+            )
+            response.history = history
+            sink = None
+            if not keep_body or digest is not None or pairs:
+                sink = self._sink(response, message, digest, keep_body=keep_body)
+            self._perform(message, response, sink)
+            if response.cause is None:
+                status = response.status_code
+                expected = 200 <= status < 400 if expect is None else is_expected(status, expect)
+                redirects = status in REDIRECTS and follow_redirects
+                if redirects and not (expected and expect is not None):
+                    following = self._next_target(response)
+                    if following is not None:
+                        self.report(response, f"{name} (redirect)")
+                        history = (*history, response)
+                        message = message.redirected(status, following, credentials)
+                        start_time = time()
+                        started = perf_counter()
+                        continue
+                elif not expected:
+                    response.cause = cause_of_status(status)
+            break
+        if catch_response:
+            response.reporter = self
+        else:
+            self.report(response, name)
+        return response
+
+    def get(self, url: str, **options: Unpack[RequestOptions]) -> Response:
+        """Send a GET."""
+        return self.request("GET", url, **options)
+
+    def post(self, url: str, **options: Unpack[RequestOptions]) -> Response:
+        """Send a POST."""
+        return self.request("POST", url, **options)
+
+    def put(self, url: str, **options: Unpack[RequestOptions]) -> Response:
+        """Send a PUT."""
+        return self.request("PUT", url, **options)
+
+    def patch(self, url: str, **options: Unpack[RequestOptions]) -> Response:
+        """Send a PATCH."""
+        return self.request("PATCH", url, **options)
+
+    def delete(self, url: str, **options: Unpack[RequestOptions]) -> Response:
+        """Send a DELETE."""
+        return self.request("DELETE", url, **options)
+
+    def head(self, url: str, **options: Unpack[RequestOptions]) -> Response:
+        """Send a HEAD."""
+        return self.request("HEAD", url, **options)
+
+    def options(self, url: str, **options: Unpack[RequestOptions]) -> Response:
+        """Send an OPTIONS."""
+        return self.request("OPTIONS", url, **options)
+
+    def close(self) -> None:
+        """Close the kept connections; the client can be used again."""
+        self._pool.close()
+
+    def report(self, response: Response, name: str) -> None:
+        """Fire Locust's `request` event for one hop."""
+        cause = response.cause
+        if cause is not None and response.exception is None:
+            response.exception = RequestError(cause)
+        self._user.environment.events.request.fire(
+            request_type=response.method,
+            name=name,
+            response_time=response.total_s * 1000.0,
+            response_length=response.body_bytes,
+            response=response,
+            context=response.context,
+            exception=response.exception,
+            start_time=response.start_time,
+            url=response.url,
+        )
+
+    def _perform(self, message: Message, response: Response, sink: Sink | None) -> None:
+        origin = message.target.origin
+        payload = message.encode()
+        if origin not in self._pool:
+            self._pool.admit(origin)
+        try:
+            self._pool.perform(origin, payload, response, sink)
+        except BaseException:
+            # Killed, or timed out by the caller: the server may well have got it, so it counts.
+            response.cause = causes.INTERRUPTED
+            response.total_s = perf_counter() - response.started
+            self.report(response, response.name)
+            raise
+        response.total_s = perf_counter() - response.started
+
+    def _sink(
+        self, response: Response, message: Message, digest: str | None, *, keep_body: bool
+    ) -> Sink | None:
+        response.decodes = asks_for_encoding(message.pairs)
+        if keep_body and digest is None and not response.decodes:
+            return None
+        return Sink(keep=keep_body, digest=digest, max_kept_bytes=self._settings.max_kept_bytes)
+
+    def _next_target(self, response: Response) -> Target | None:
+        """Where a redirect leads; None, with a cause, when it cannot be followed."""
+        location = response.headers.get("location")
+        if not location:
+            response.cause = causes.REDIRECT_WITHOUT_LOCATION
+        elif len(response.history) >= self._settings.max_redirects:
+            response.cause = causes.TOO_MANY_REDIRECTS
+        else:
+            try:
+                return follow(response.url, location)
+            except ValueError:
+                response.cause = causes.REDIRECT_BAD_LOCATION
+        return None
+
+
+def is_expected(status: int, expect: Expect) -> bool:
+    """Whether a status is the expected one or among them."""
+    return status == expect if isinstance(expect, int) else status in expect
+
+
+def _check(timeout_s: float | None, digest: str | None, expect: Expect | None) -> None:
+    if timeout_s is not None and timeout_s <= 0:
+        raise ValueError(f"timeout_s {timeout_s!r}: must be above 0")
+    if digest is not None:
+        new_hash(digest)
+    if isinstance(expect, str | bytes):
+        raise TypeError(f"expect {expect!r}: must be a status or a collection of them, such as 200")

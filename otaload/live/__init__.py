@@ -1,0 +1,1 @@
+"""The wiring between a running Locust and a run directory; `otaload.plugin` switches it on."""

@@ -1,0 +1,34 @@
+"""Runs `otaload judge` on a finished run, in a process of its own.
+
+The engine stays free of pandas and matplotlib, and a run is always judged from what is on disk.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+INCONCLUSIVE = 91
+KNOWN_CODES = frozenset({0, 90, INCONCLUSIVE, 92, 99, 104, 105, 107})
+TIMEOUT_S = 600.0
+
+
+def judge_in_process(run: Path, *, fail_on_warning: bool) -> int:
+    """Judge a run directory; prints the verdict and answers with the exit code.
+
+    A judge that itself breaks makes the run inconclusive: what is unknown is never green.
+    """
+    command = [sys.executable, "-m", "otaload", "judge", str(run)]
+    if fail_on_warning:
+        command.append("--fail-on-warning")
+    sys.stdout.flush()
+    try:
+        code = subprocess.run(command, check=False, timeout=TIMEOUT_S).returncode  # noqa: S603 -- our own command
+    except (OSError, subprocess.TimeoutExpired) as error:
+        sys.stderr.write(f"otaload: error: {run}: could not be judged ({error})\n")
+        return INCONCLUSIVE
+    if code not in KNOWN_CODES:
+        sys.stderr.write(f"otaload: error: {run}: judging ended with code {code}\n")
+        return INCONCLUSIVE
+    return code

@@ -1,0 +1,49 @@
+"""The first content of `run.json`: everything about a run that is known before it starts."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from otaload.live.aim import Aim
+from otaload.live.options import Settings, environment_note
+from otaload.live.provenance import provenance
+from otaload.live.scenario import Scenario
+
+
+def describe_run(
+    scenario: Scenario, settings: Settings, aim: Aim | None, *, start_s: float, users: int | None
+) -> dict[str, Any]:
+    """The content; `users` is what was asked for where no profile plans them.
+
+    `docs/run-directory.md` explains each key.
+    """
+    shape = scenario.shape
+    duration_s = shape.duration_s if shape else settings.run_time_s
+    endless = duration_s is None or math.isinf(duration_s)
+    note = environment_note()
+    scales = {"time_scale": settings.time_scale, "user_scale": settings.user_scale}
+    return {
+        "scenario": scenario.name,
+        "title": scenario.title,
+        "locustfile": scenario.locustfile,
+        "rehearsal": scales if settings.is_rehearsal else None,
+        "planned": {
+            "users_max": shape.peak_users if shape else users,
+            "duration_s": None if endless else duration_s,
+        },
+        "stages": scenario.stages(),
+        "mix": scenario.mix(),
+        "exercises": scenario.exercises,
+        "target": {
+            "base_url": aim.base_url if aim else None,
+            "kind": aim.kind if aim else "other",
+            "source": aim.source if aim else "the locustfile",
+        },
+        "faults": aim.faults if aim else [],
+        "seed": settings.seed,
+        "start": start_s,
+        "end": None,
+        "notes": [note] if note else [],
+        **provenance(),
+    }

@@ -1,0 +1,144 @@
+"""What is settled about a run before it starts, so that everything wrong is told at once."""
+
+from __future__ import annotations
+
+import os
+import time
+from argparse import Namespace
+from dataclasses import dataclass
+
+from locust.env import Environment
+
+from analysis.thresholds import Thresholds, load_thresholds
+from otaload.errors import ConfigurationError, OtaloadError
+from otaload.live.aim import Aim, reach, take_aim
+from otaload.live.guard import refuse_production
+from otaload.live.metadata import describe_run
+from otaload.live.options import Settings, read_settings
+from otaload.live.scenario import Scenario, scenario_of
+from otaload.live.setup import KILL_GRACE_S, Setup
+from otaload.record import RunDirectory
+from otaload.record.rundir import THRESHOLDS
+from otaload.targets import Targets, load_targets
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run that can start: `aim` is None for a locustfile that knows itself where it goes."""
+
+    scenario: Scenario
+    settings: Settings
+    thresholds: Thresholds
+    targets: Targets
+    aim: Aim | None
+    setup: Setup
+    run: RunDirectory
+
+    def discard(self) -> None:
+        """Forget a run that was planned and never began."""
+        self.run.discard()
+
+
+def make_plan(environment: Environment, options: Namespace, *, standing: Aim | None) -> Plan:
+    """Settle scales, thresholds, target and run directory.
+
+    `standing` is the aim of the run before, whose embedded service is used again. The directory
+    comes last, so that nothing is left behind by what cannot start. Raises `OtaloadError` with what
+    is wrong and how to mend it.
+    """
+    scenario = scenario_of(environment)
+    settings = read_settings(options)
+    _plan_shape(scenario, settings, options)
+    thresholds = load_thresholds(settings.thresholds_path)
+    targets = load_targets(settings.targets_path, os.environ)
+    aim = settle_aim(environment, scenario, settings, targets, standing=standing)
+    try:
+        if aim is not None and aim.service is None:
+            reach(aim.targets)
+        run = _make_run(scenario, settings, aim, users=options.num_users)
+    except OtaloadError:
+        if aim is not None and aim is not standing:
+            aim.close()
+        raise
+    if aim is not None:
+        environment.host = aim.base_url
+    if not environment.stop_timeout:
+        # Until a request's own deadline, a user may finish what it is doing: nothing is cut off.
+        environment.stop_timeout = targets.total_timeout_s + KILL_GRACE_S
+    setup = _setup_for(scenario, settings, aim)
+    return Plan(scenario, settings, thresholds, targets, aim, setup, run)
+
+
+def settle_aim(
+    environment: Environment,
+    scenario: Scenario,
+    settings: Settings,
+    targets: Targets,
+    *,
+    standing: Aim | None,
+) -> Aim | None:
+    """Where the run goes; None for a locustfile that knows it itself."""
+    host = environment.host or None
+    if standing is not None and standing.service is not None and host == standing.base_url:
+        return standing
+    # Production is promised one request a minute, and that takes a single user.
+    shape = scenario.shape
+    allowed = scenario.allowed_on_production and shape is not None and shape.peak_users <= 1
+    if not scenario.has_devices and not host:
+        class_hosts = sorted({str(cls.host) for cls in scenario.user_classes if cls.host})
+        for url in class_hosts:
+            refuse_production(
+                targets, url, scenario=scenario.name, allowed=allowed, source="its user class"
+            )
+        if class_hosts or (targets.base_url is None and not settings.faults):
+            return None
+    return take_aim(
+        targets, host=host, scenario=scenario.name, allowed=allowed, faults=settings.faults
+    )
+
+
+def _plan_shape(scenario: Scenario, settings: Settings, options: Namespace) -> None:
+    shape = scenario.shape
+    if shape is None:
+        if settings.is_rehearsal:
+            raise ConfigurationError(
+                f"--time-scale, --user-scale: {scenario.locustfile} has no profile of otaload's "
+                "to scale; use locust's --users and --run-time"
+            )
+        return
+    if options.headless and (options.num_users or options.spawn_rate):
+        raise ConfigurationError(
+            f"--users, --spawn-rate: {scenario.name} plans its users itself; use --user-scale"
+        )
+    shape.plan(
+        time_scale=settings.time_scale,
+        user_scale=settings.user_scale,
+        run_time_s=settings.run_time_s,
+    )
+
+
+def _make_run(
+    scenario: Scenario, settings: Settings, aim: Aim | None, *, users: int | None
+) -> RunDirectory:
+    start_s = time.time()
+    run = RunDirectory.create(
+        settings.reports_dir,
+        scenario=scenario.name,
+        start_s=start_s,
+        meta=describe_run(scenario, settings, aim, start_s=start_s, users=users),
+    )
+    (run.path / THRESHOLDS).write_bytes(settings.thresholds_path.read_bytes())
+    return run
+
+
+def _setup_for(scenario: Scenario, settings: Settings, aim: Aim | None) -> Setup:
+    shape = scenario.shape
+    return Setup(
+        scenario=scenario.name,
+        allowed_on_production=scenario.allowed_on_production,
+        targets=aim.targets if aim else None,
+        api_key=aim.targets.api_key if aim and aim.service else None,
+        seed=settings.seed,
+        think_s=shape.think_s if shape else (1.0, 3.0),
+        release_day=shape.release_day if shape else False,
+    )

@@ -1,0 +1,258 @@
+"""One run while it is under way, on the process that owns it: the only one, or the master."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+from locust import log as locust_log
+from locust.env import Environment
+from locust.runners import STATE_MISSING, MasterRunner
+
+from otaload.live.console import PROGRESS_S, progress_line, say
+from otaload.live.counting import Counting
+from otaload.live.health import HealthSampler
+from otaload.live.limit import Found, LimitRule, fail_limits
+from otaload.live.plan import Plan
+from otaload.live.reports import DRAIN, MalformedReportError, Report, unpack
+from otaload.live.tail import Tail
+from otaload.live.workers import Ledger
+
+FLUSH_S = 1.0
+DRAIN_GRACE_S = 15.0
+"""How long, beyond the stop timeout, the master waits for the last reports of its workers."""
+
+
+class Recording:
+    """Flushes windows to the run directory once a second until `finish`.
+
+    `on_trouble` is called with a sentence when the run cannot go on, and `on_refusal` when it was
+    about to load a host that it may not load.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        plan: Plan,
+        counting: Counting,
+        *,
+        on_trouble: Callable[[str], None],
+        on_refusal: Callable[[str], None],
+    ) -> None:
+        self.environment = environment
+        self.plan = plan
+        self.start_s = time.time()
+        self._counting = counting
+        self._on_trouble = on_trouble
+        self._on_refusal = on_refusal
+        self._notes: list[str] = list(plan.run.meta["notes"])
+        self._ledger = Ledger()
+        self._tail = Tail()
+        self._found: Found | None = None
+        self._disk_failed = False
+        shape = plan.scenario.shape
+        self._rule: LimitRule | None = None
+        if shape is not None and shape.finds_limit:
+            limits = fail_limits(plan.thresholds)
+            self._rule = LimitRule(limits, time_scale=plan.settings.time_scale)
+        runner = environment.runner
+        self._master = runner if isinstance(runner, MasterRunner) else None
+        self._sampler = HealthSampler("master" if self._master else "local", self._count_own_users)
+        self._flusher = gevent.Greenlet(self._flush_forever)
+
+    def start(self) -> None:
+        """Begin: hand the settings to users or workers, and open the books."""
+        setup = self.plan.setup
+        if self._master is not None:
+            count = max(1, self._master.worker_count)
+            options = self.environment.parsed_options
+            assert options is not None
+            dataclasses.replace(setup, worker_count=count).put(options)
+        else:
+            setup.apply(self.environment, worker_index=0, on_refusal=self._on_refusal)
+        if self.plan.aim is not None and self.plan.aim.service is not None:
+            self.plan.aim.service.reset_counters()
+        self._counting.reset()
+        self.plan.run.write_meta(start=self.start_s)
+        self._sampler.start()
+        self._flusher.start()
+        say(f"otaload: recording to {self.plan.run.path}")
+
+    def take_report(self, node_id: str, data: object) -> None:
+        """Take a worker's report in; a damaged or missing one is noted and never ignored."""
+        try:
+            report = unpack(data.get("report") if isinstance(data, dict) else data)
+        except MalformedReportError as error:
+            self._notes.append(f"worker {node_id} sent a report that cannot be read: {error}")
+            self._ledger.enter_unreadable(node_id)
+            return
+        self._ledger.enter(report)
+        if report.first_crash and self._counting.first_crash is None:
+            self._counting.first_crash = report.first_crash
+        for host, count in report.hosts.items():
+            self._counting.hosts[host] = self._counting.hosts.get(host, 0) + count
+        self._tail.add(report.windows)
+        self._write(report=report)
+        if report.refused:
+            self._on_refusal(report.refused)
+
+    def drain_workers(self) -> None:
+        """Have every worker stop its users and send its last report, and wait for it.
+
+        Locust closes the master's ear half a second after it says "quit", whatever is under way;
+        so this is done before it says so.
+        """
+        master = self._master
+        if master is None:
+            return
+        shape_greenlet = master.shape_greenlet
+        if shape_greenlet is not None and shape_greenlet is not gevent.getcurrent():
+            # Its next step would start users again on workers that have just stopped theirs.
+            shape_greenlet.kill(block=True)
+        waiting = self._present() - self._ledger.finished()
+        for worker_id in waiting:
+            master.send_message(DRAIN, {}, client_id=worker_id)
+        deadline = time.monotonic() + self.environment.stop_timeout + DRAIN_GRACE_S
+        while waiting and time.monotonic() < deadline:
+            gevent.sleep(0.05)
+            waiting = (waiting & self._present()) - self._ledger.finished()
+
+    def finish(self, *, interrupted: str | None, refused: str | None) -> None:
+        """Write what is left, and close the run."""
+        self._flusher.kill()
+        self._sampler.stop()
+        self._flush(before_second=None)
+        end_s = time.time()
+        if refused:
+            ended = "refused"
+        elif interrupted:
+            ended = "interrupted"
+        else:
+            ended = "limit found" if self._found else "finished"
+        service = self.plan.aim.service if self.plan.aim else None
+        self.plan.run.write_meta(
+            end=end_s,
+            ended=ended,
+            interrupted=interrupted or ("refused" if refused else None),
+            crashes={"count": self._crashes(), "first": self._counting.first_crash},
+            hosts=self._counting.hosts,
+            workers=self._ledger.as_json(),
+            processes=max(1, len(self._ledger.workers)),
+            breakpoint=self._breakpoint(),
+            service_counters=service.counters() if service else None,
+            notes=[*self._notes, *self._closing_notes(refused)],
+            complete=not self._disk_failed,
+        )
+        self.plan.run.close()
+
+    def abandon(self, by: str) -> None:
+        """Write down what there is, because the process ends at once; the run stays incomplete."""
+        self._flush(before_second=None)
+        self.plan.run.write_meta(end=time.time(), ended="abandoned", interrupted=by)
+
+    def ended_early(self) -> bool:
+        """Whether the planned end has not come."""
+        shape = self.plan.scenario.shape
+        return (
+            shape is not None
+            and shape.ended_by is None
+            and not math.isinf(shape.duration_s)
+            and time.time() - self.start_s < shape.duration_s
+        )
+
+    def _present(self) -> set[str]:
+        assert self._master is not None
+        return {c.id for c in self._master.clients.all if c.state != STATE_MISSING}
+
+    def _count_own_users(self) -> int:
+        runner = self.environment.runner
+        return 0 if runner is None or self._master is not None else runner.user_count
+
+    def _flush_forever(self) -> None:
+        next_line_s = self.start_s + PROGRESS_S
+        options = self.environment.parsed_options
+        headless = options is not None and options.headless
+        while True:
+            gevent.sleep(FLUSH_S - time.time() % FLUSH_S)
+            now_s = time.time()
+            self._flush(before_second=int(now_s))
+            self._watch_limit(now_s)
+            if headless and now_s >= next_line_s:
+                next_line_s += PROGRESS_S
+                say(self._progress(now_s))
+
+    def _flush(self, *, before_second: int | None) -> None:
+        windows = self._counting.recorder.take(before_second=before_second)
+        self._tail.add(windows)
+        now_s = time.time()
+        shape, runner = self.plan.scenario.shape, self.environment.runner
+        row = {
+            "second": int(now_s),
+            "planned": shape.users_at(now_s - self.start_s) if shape else None,
+            "users": runner.user_count if runner else 0,
+        }
+        self._write(windows=windows, rows=[row, *self._sampler.take()])
+
+    def _write(
+        self,
+        *,
+        windows: list[Any] | None = None,
+        rows: list[dict[str, Any]] | None = None,
+        report: Report | None = None,
+    ) -> None:
+        try:
+            self.plan.run.append_windows(report.windows if report else windows or ())
+            self.plan.run.append_users(report.health if report else rows or ())
+        except OSError as error:
+            if not self._disk_failed:
+                self._disk_failed = True
+                note = f"{self.plan.run.path} cannot be written ({error.strerror})"
+                self._notes.append(f"{note}: what came after is missing")
+                self._on_trouble(note)
+
+    def _progress(self, now_s: float) -> str:
+        elapsed_s = now_s - self.start_s
+        shape, runner = self.plan.scenario.shape, self.environment.runner
+        return progress_line(
+            self._tail,
+            now=int(now_s),
+            elapsed_s=elapsed_s,
+            planned_s=shape.duration_s if shape else (self.plan.settings.run_time_s or math.inf),
+            stage=self.plan.scenario.stage_at(elapsed_s),
+            users=runner.user_count if runner else 0,
+        )
+
+    def _watch_limit(self, now_s: float) -> None:
+        shape = self.plan.scenario.shape
+        if self._rule is None or shape is None or self._found is not None:
+            return
+        self._found = self._rule.watch(
+            self._tail, start_s=self.start_s, now_s=now_s, users_at=shape.users_at
+        )
+        if self._found is not None:
+            say(f"otaload: the limit is found: {self._found.reason}")
+            shape.end("limit found")
+
+    def _breakpoint(self) -> dict[str, Any] | None:
+        if self._rule is None:
+            return None
+        if self._found is not None:
+            return self._found.as_json()
+        return {"limit_users": None, "reason": "the last stage ended within limits", "at_s": None}
+
+    def _crashes(self) -> int:
+        crashes = self._counting.crashes + self._ledger.crashes
+        return crashes or int(bool(locust_log.unhandled_greenlet_exception))
+
+    def _closing_notes(self, refused: str | None) -> list[str]:
+        notes = self._ledger.notes()
+        if locust_log.unhandled_greenlet_exception:
+            notes.append("an exception outside the users was raised; locust's log has it")
+        folded = self._counting.recorder.folded
+        if folded:
+            notes.append(f"{folded} requests beyond the bound on names are counted as other")
+        return [*notes, refused] if refused else notes

@@ -1,0 +1,147 @@
+"""What is being run: the locustfile's name, its profile if it has one of ours, what it asks for."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from locust import User
+from locust.env import Environment
+
+PLUGIN_FILE = "plugin.py"
+
+
+class PlannedStage(Protocol):
+    """A stretch of a profile; seconds since the start of the run."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def start_s(self) -> float: ...
+    @property
+    def end_s(self) -> float: ...
+    @property
+    def users_from(self) -> int: ...
+    @property
+    def users_to(self) -> int: ...
+
+
+@runtime_checkable
+class PlannedShape(Protocol):
+    """A Locust shape whose load is known beforehand, as those of `locustfiles.profiles` are."""
+
+    mix: Mapping[type[User], int]
+    think_s: tuple[float, float]
+    release_day: bool
+    finds_limit: bool
+    allowed_on_production: bool
+    timeline: Sequence[PlannedStage]
+
+    def plan(self, *, time_scale: float, user_scale: float, run_time_s: float | None) -> None: ...
+    @property
+    def duration_s(self) -> float: ...
+    @property
+    def peak_users(self) -> int: ...
+    def users_at(self, elapsed_s: float) -> int | None: ...
+    def end(self, reason: str) -> None: ...
+    @property
+    def ended_by(self) -> str | None: ...
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A locustfile as Locust loaded it; `shape` is None unless it is one of ours.
+
+    `exercises` names the endpoints that its users ask for, None where that is not known.
+    """
+
+    name: str
+    title: str
+    locustfile: str
+    shape: PlannedShape | None
+    user_classes: tuple[type[User], ...]
+    exercises: tuple[str, ...] | None
+
+    @property
+    def has_devices(self) -> bool:
+        """Whether its users are devices of ours, which need a target."""
+        return self.exercises is not None
+
+    @property
+    def allowed_on_production(self) -> bool:
+        """Whether production may get it; what is not known may not."""
+        return self.shape is not None and self.shape.allowed_on_production
+
+    def mix(self) -> dict[str, int]:
+        """The share of each user class, by its name."""
+        return {cls.__name__: int(cls.weight) for cls in self.user_classes}
+
+    def stages(self) -> list[dict[str, Any]]:
+        """The planned stages as plain data; an end that never comes is None."""
+        if self.shape is None:
+            return []
+        return [
+            {
+                "name": stage.name,
+                "start_s": stage.start_s,
+                "end_s": None if math.isinf(stage.end_s) else stage.end_s,
+                "users_from": stage.users_from,
+                "users_to": stage.users_to,
+            }
+            for stage in self.shape.timeline
+        ]
+
+    def stage_at(self, elapsed_s: float) -> str | None:
+        """The name of the stage at a moment."""
+        for stage in self.shape.timeline if self.shape else ():
+            if stage.start_s <= elapsed_s < stage.end_s:
+                return stage.name
+        return None
+
+
+def scenario_of(environment: Environment) -> Scenario:
+    """The scenario of an environment; the profile's mix becomes the weights of the classes."""
+    found = environment.shape_class
+    shape = found if isinstance(found, PlannedShape) else None
+    classes = tuple(environment.user_classes)
+    if shape is not None:
+        for cls in classes:
+            cls.weight = shape.mix.get(cls, cls.weight)
+    file = _main_file(environment)
+    module = sys.modules.get(file.stem)
+    title = (module.__doc__ or "").strip().splitlines() if module else []
+    return Scenario(
+        name=file.stem,
+        title=title[0] if title else file.name,
+        locustfile=_shown(file),
+        shape=shape,
+        user_classes=classes,
+        exercises=_exercises(classes),
+    )
+
+
+def _exercises(classes: Iterable[type[User]]) -> tuple[str, ...] | None:
+    names: dict[str, None] = {}
+    for cls in classes:
+        exercised = getattr(cls, "exercises", None)
+        if exercised is None:
+            return None
+        names.update(dict.fromkeys(exercised))
+    return tuple(names)
+
+
+def _main_file(environment: Environment) -> Path:
+    files = [Path(name) for name in environment.parsed_locustfiles or ()]
+    own = [file for file in files if file.name != PLUGIN_FILE]
+    return (own or files or [Path(environment.locustfile or "locustfile.py")])[0]
+
+
+def _shown(file: Path) -> str:
+    try:
+        return str(file.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return file.name

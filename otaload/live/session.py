@@ -1,0 +1,187 @@
+"""The runs of one Locust process, one after the other: planned, recorded, judged."""
+
+from __future__ import annotations
+
+import math
+import os
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import gevent
+from gevent.lock import RLock
+from locust.env import Environment
+
+from analysis.thresholds import load_thresholds
+from otaload.errors import OtaloadError, RefusedError
+from otaload.live.aim import Aim
+from otaload.live.console import say
+from otaload.live.counting import Counting
+from otaload.live.judging import judge_in_process
+from otaload.live.options import read_settings
+from otaload.live.plan import Plan, make_plan, settle_aim
+from otaload.live.recording import Recording
+from otaload.live.scenario import scenario_of
+from otaload.targets import load_targets
+
+
+class Session:
+    """Locust's events end here; `otaload.live.wiring` connects them.
+
+    A headless process has one run. The web UI may start many, each of them planned when its form is
+    sent and judged when it has ended.
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        options = environment.parsed_options
+        assert options is not None
+        self.environment = environment
+        self.options: Namespace = options
+        self.headless = bool(options.headless)
+        self.last_run: Path | None = None
+        self.exit_code: int | None = None
+        self._fail_on_warning = read_settings(options).fail_on_warning
+        self._counting = Counting(environment)
+        self._aim: Aim | None = None
+        self._plan: Plan | None = None
+        self._recording: Recording | None = None
+        self._interrupted: str | None = None
+        self._refused: str | None = None
+        self._lock = RLock()
+
+    @property
+    def running(self) -> bool:
+        """Whether a run is under way."""
+        return self._recording is not None
+
+    def prepare(self, options: Namespace | None = None) -> None:
+        """Plan the next run, with options that may not be in force yet (the web UI's form).
+
+        Raises `OtaloadError` with what is wrong and how to mend it; no trace is left of it then.
+        """
+        host = self.environment.host
+        if options is not None and getattr(options, "host", None):
+            self.environment.host = options.host
+        try:
+            plan = make_plan(self.environment, options or self.options, standing=self._aim)
+        except OtaloadError:
+            self.environment.host = host
+            raise
+        if self._plan is not None:
+            self._plan.discard()
+        self._plan = plan
+        self._adopt(plan.aim)
+
+    def offer_target(self) -> None:
+        """Settle the target that the web UI's form begins with; a run is planned at its start."""
+        settings = read_settings(self.options)
+        load_thresholds(settings.thresholds_path)
+        targets = load_targets(settings.targets_path, os.environ)
+        scenario = scenario_of(self.environment)
+        self._adopt(settle_aim(self.environment, scenario, settings, targets, standing=None))
+
+    def begin(self) -> None:
+        """Locust starts the load."""
+        if self._recording is not None:
+            return
+        if self._plan is None:
+            try:
+                self.prepare()
+            except OtaloadError as error:
+                # --autostart comes here without a form that could have shown it.
+                say(f"otaload: error: {error}")
+                gevent.spawn(self.stop)
+                return
+        assert self._plan is not None
+        self._interrupted = self._refused = self.exit_code = None
+        self._recording = Recording(
+            self.environment,
+            self._plan,
+            self._counting,
+            on_trouble=self._on_trouble,
+            on_refusal=self._on_refusal,
+        )
+        self._recording.start()
+
+    def on_report(self, msg: Any, **_: Any) -> None:
+        """A worker's report arrives."""
+        if self._recording is not None:
+            self._recording.take_report(str(msg.node_id), msg.data)
+
+    def drain(self) -> None:
+        """Locust is about to stop: on a master, wait for what the workers still have."""
+        with self._lock:
+            if self._recording is not None:
+                self._recording.drain_workers()
+
+    def interrupt(self, by: str) -> None:
+        """Note who ended the run before its time; one without an end is just over."""
+        shape = self._plan.scenario.shape if self._plan else None
+        endless = shape is not None and math.isinf(shape.duration_s)
+        if self.running and self._interrupted is None and not endless:
+            self._interrupted = by
+
+    def stop(self) -> None:
+        """Stop the load and let what is in flight finish."""
+        runner = self.environment.runner
+        with self._lock:
+            if runner is not None:
+                (runner.quit if self.headless else runner.stop)()
+
+    def finish(self) -> None:
+        """Locust's users have stopped: close the run. The web UI's run is judged at once."""
+        with self._lock:
+            recording, self._recording = self._recording, None
+            if recording is None or self._plan is None:
+                return
+            if not self.headless and self._interrupted is None and recording.ended_early():
+                self._interrupted = "the web UI"
+            recording.finish(interrupted=self._interrupted, refused=self._refused)
+            self.last_run, self._plan = self._plan.run.path, None
+        if not self.headless:
+            gevent.spawn(self.judge)
+
+    def judge(self) -> int | None:
+        """Judge the last run, once; answers with its exit code, None where there was no run."""
+        with self._lock:
+            if self.last_run is not None and self.exit_code is None:
+                self.exit_code = judge_in_process(
+                    self.last_run, fail_on_warning=self._fail_on_warning
+                )
+                if self._refused:
+                    self.exit_code = RefusedError.exit_code
+            return self.exit_code
+
+    def abandon(self, by: str) -> None:
+        """The process ends at once."""
+        if self._recording is not None:
+            self._recording.abandon(by)
+        self._adopt(None)
+
+    def close(self) -> None:
+        """The process is about to end: stop what was started beside Locust."""
+        if self._plan is not None:
+            # Planned and never begun: an empty run is judged, and is no pass.
+            self._plan.run.write_meta(ended="never started")
+            self._plan.run.close()
+            self.last_run, self._plan = self._plan.run.path, None
+        self._adopt(None)
+
+    def _adopt(self, aim: Aim | None) -> None:
+        if self._aim is not None and self._aim is not aim:
+            self._aim.close()
+        if aim is not None and aim.service is not None and aim is not self._aim:
+            say(f"otaload: no target given; the embedded service runs at {aim.base_url}")
+        self._aim = aim
+        if aim is not None:
+            self.environment.host = aim.base_url
+
+    def _on_refusal(self, reason: str) -> None:
+        if self._refused is None:
+            self._refused = reason
+            self._on_trouble(reason)
+
+    def _on_trouble(self, reason: str) -> None:
+        say(f"otaload: error: {reason}")
+        self.interrupt(reason)
+        gevent.spawn(self.stop)

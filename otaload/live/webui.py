@@ -1,0 +1,60 @@
+"""The web UI's side: a start that cannot work is refused in the form, the verdict has a page."""
+
+from __future__ import annotations
+
+import html
+from argparse import Namespace
+from typing import Any
+
+from flask import Response, jsonify, request, send_file
+from locust.env import Environment
+from locust.web import WebUI
+
+from otaload.errors import OtaloadError
+from otaload.live.session import Session
+
+PAGE = "/otaload"
+
+
+def extend(web_ui: WebUI, environment: Environment, session: Session) -> None:
+    """Add the check before a start and the page of the last verdict."""
+
+    app = web_ui.app
+    assert app is not None
+
+    @app.before_request
+    def check_start() -> Response | None:
+        if request.endpoint != "locust.swarm" or request.method != "POST" or session.running:
+            return None
+        try:
+            session.prepare(_merged(environment.parsed_options, request.form))
+        except OtaloadError as error:
+            return jsonify({"success": False, "message": str(error), "host": environment.host})
+        return None
+
+    @app.route(PAGE)
+    @web_ui.auth_required_if_enabled  # type: ignore[untyped-decorator]  # locust's is untyped
+    def last_verdict() -> Response | str:
+        run = session.last_run
+        if run is not None and session.exit_code is not None:
+            report = run / "report.html"
+            if report.exists():
+                return send_file(report.resolve())
+        state = "A run is under way" if session.running else "No run has ended yet"
+        if run is not None and session.exit_code is None:
+            state = "The last run is being judged"
+        return (
+            '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="2">'
+            '<meta name="color-scheme" content="light dark"><title>otaload</title>'
+            '<body style="font-family:system-ui;margin:4rem auto;max-width:40rem">'
+            f"<h1>{html.escape(state)}</h1><p>The verdict and its report appear here.</p>"
+        )
+
+
+def _merged(options: Any, form: Any) -> Namespace:
+    """The options as the form would leave them, without touching the ones in force."""
+    merged = Namespace(**vars(options))
+    for key, value in form.items():
+        if hasattr(merged, key) and isinstance(getattr(merged, key), str | None):
+            setattr(merged, key, value)
+    return merged

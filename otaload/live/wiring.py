@@ -1,0 +1,68 @@
+"""Connects otaload to Locust's events; importing it does so, once for a process."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from locust import events
+from locust.env import Environment
+from locust.runners import WorkerRunner
+
+from otaload.errors import OtaloadError
+from otaload.live.console import calm_locust, quiet_start
+from otaload.live.options import add_options
+from otaload.live.reports import REPORT
+from otaload.live.session import Session
+from otaload.live.signals import Interrupts, WorkerInterrupts
+from otaload.live.worker import WorkerSession
+
+
+def on_parser(parser: ArgumentParser, **_: Any) -> None:
+    """Locust builds its command line."""
+    add_options(parser)
+    quiet_start()
+
+
+def on_init(environment: Environment, runner: Any, web_ui: Any, **_: Any) -> None:
+    """Locust is set up and has not started anything."""
+    if isinstance(runner, WorkerRunner):
+        worker = WorkerSession(environment, runner)
+        events.test_start.add_listener(lambda **_: worker.begin())
+        WorkerInterrupts(worker).install()
+        return
+    try:
+        session = Session(environment)
+        if web_ui is None:
+            session.prepare()
+        else:
+            session.offer_target()
+    except OtaloadError as error:
+        sys.stderr.write(f"otaload: error: {error}\n")
+        sys.exit(error.exit_code)
+    calm_locust(headless=session.headless)
+    Interrupts(session).install()
+    runner.register_message(REPORT, session.on_report)
+    events.test_start.add_listener(lambda **_: session.begin())
+    events.test_stopping.add_listener(lambda **_: session.drain())
+    events.test_stop.add_listener(lambda **_: session.finish())
+    if web_ui is not None:
+        # Imported here, because a worker and a headless run have no use for a web framework.
+        from otaload.live.webui import extend
+
+        extend(web_ui, environment, session)
+
+    def on_quitting(environment: Environment, **_: Any) -> None:
+        session.stop()
+        session.finish()
+        session.close()
+        code = session.judge()
+        if code is not None:
+            environment.process_exit_code = code
+
+    events.quitting.add_listener(on_quitting)
+
+
+events.init_command_line_parser.add_listener(on_parser)
+events.init.add_listener(on_init)

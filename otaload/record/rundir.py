@@ -1,0 +1,162 @@
+"""A run's directory: made before the load starts, appended to while it runs, read by all the rest.
+
+    run.json          what was run: format version, scenario, target, versions, start, end, …
+    windows.jsonl     the truth: one line for a (second, method, endpoint); repeated keys are added
+    users.jsonl       one line for a second and process: users, CPU, event-loop lag; planned users
+    thresholds.yaml   the copy that the run is judged by
+
+Everything else in it is derived and can be made anew.
+A line is written whole and flushed to the kernel; a process that is killed loses at most what it
+had not flushed, and a torn last line is recognised because it does not end in a newline.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import orjson
+
+from otaload.errors import ConfigurationError, RunUnreadableError
+from otaload.record.window import Window, WindowKey, window_to_json
+
+FORMAT_VERSION = 1
+"""Of a run directory; raised when an older reader would misread a newer one."""
+
+RUN, WINDOWS, USERS, THRESHOLDS = "run.json", "windows.jsonl", "users.jsonl", "thresholds.yaml"
+
+
+class RunDirectory:
+    """The writing side of a run; one process writes it."""
+
+    def __init__(self, path: Path, meta: dict[str, Any]) -> None:
+        self.path = path
+        self.meta = meta
+        self._windows = self._append(WINDOWS)
+        self._users = self._append(USERS)
+
+    @classmethod
+    def create(
+        cls, parent: Path, *, scenario: str, start_s: float, meta: Mapping[str, Any]
+    ) -> Self:
+        """Make the directory of a run that is about to start.
+
+        Its name is the start in UTC and the scenario; a second run in the same second gets `-2`.
+        Raises `ConfigurationError` where it cannot be made or written.
+        """
+        stamp = datetime.fromtimestamp(start_s, UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+        name = f"{stamp}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', scenario)}"
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            path = _make_new(parent, name)
+            run = cls(path, {"format": FORMAT_VERSION, **meta, "complete": False})
+            run.write_meta()
+        except OSError as error:
+            raise ConfigurationError(
+                f"{parent}: the run's directory cannot be written ({error.strerror or error}); "
+                "free space there or name another place with --reports-dir"
+            ) from error
+        return run
+
+    def append_windows(self, windows: Iterable[tuple[WindowKey, Window]]) -> None:
+        """Append windows, one line each, and hand them to the kernel."""
+        lines = [orjson.dumps(window_to_json(key, w), option=_LINE) for key, w in windows]
+        self._write(self._windows, lines)
+
+    def append_users(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Append the rows of users and generator health, one line each."""
+        self._write(self._users, [orjson.dumps(dict(row), option=_LINE) for row in rows])
+
+    def write_meta(self, **changes: Any) -> None:
+        """Write `run.json` anew, whole or not at all."""
+        self.meta.update(changes)
+        write_json(self.path / RUN, self.meta)
+
+    def discard(self) -> None:
+        """Remove a run that was made and never begun."""
+        self.close()
+        shutil.rmtree(self.path)
+
+    def close(self) -> None:
+        """Close the files; what was appended stays."""
+        self._windows.close()
+        self._users.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _append(self, name: str) -> IO[bytes]:
+        return (self.path / name).open("ab", buffering=0)
+
+    def _write(self, file: IO[bytes], lines: list[bytes]) -> None:
+        if not lines:
+            return
+        data = memoryview(b"".join(lines))
+        while data:  # an unbuffered write may take only a part, when a disk fills up for one
+            data = data[file.write(data) or 0 :]
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file so that a reader sees the old one or the new one, never a part."""
+    draft = path.with_name(path.name + ".draft")
+    draft.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2 | _LINE))
+    draft.replace(path)
+
+
+def read_meta(path: Path) -> dict[str, Any]:
+    """The content of a run's `run.json`.
+
+    Raises `RunUnreadableError` where there is none, or it is not one this version can read.
+    """
+    file = path / RUN
+    try:
+        meta: dict[str, Any] = orjson.loads(file.read_bytes())
+    except FileNotFoundError:
+        raise RunUnreadableError(
+            f"{path}: not a run directory (it has no {RUN}); name a folder under reports/"
+        ) from None
+    except OSError as error:
+        raise RunUnreadableError(f"{file}: cannot be read ({error.strerror})") from error
+    except orjson.JSONDecodeError as error:
+        raise RunUnreadableError(f"{file}: not valid JSON ({error})") from error
+    version = meta.get("format") if isinstance(meta, dict) else None
+    if type(version) is not int or not 1 <= version <= FORMAT_VERSION:
+        raise RunUnreadableError(
+            f"{file}: format {version!r} is not known to this version "
+            f"(it reads 1 to {FORMAT_VERSION}); use a newer otaload"
+        )
+    return meta
+
+
+def _make_new(parent: Path, name: str) -> Path:
+    for n in range(1, 1000):
+        path = parent / (name if n == 1 else f"{name}-{n}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            continue
+        # The name outlives a power cut only once the parent knows of it.
+        handle = os.open(parent, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        return path
+    raise ConfigurationError(f"{parent / name}: a thousand runs bear this name; clear {parent}")
+
+
+_LINE = orjson.OPT_APPEND_NEWLINE
