@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 
 from analysis.intervals import (
@@ -14,8 +15,8 @@ from analysis.intervals import (
     ratio_bounds,
 )
 from analysis.limits import ALL_REQUESTS, DRIFT, Limits, Metric, Tier
-from analysis.measured import Endpoint, Measured, Measurements, endpoint_labels
-from analysis.quantities import format_count, format_limit, format_quantity, shorten
+from analysis.measured import Counts, Endpoint, Measured, Measurements, endpoint_labels
+from analysis.quantities import format_count, format_limit, shorten
 from analysis.thresholds import Threshold, Thresholds
 from analysis.verdict import Check
 from otaload.record import Histogram, bucket_index
@@ -41,13 +42,9 @@ def threshold_checks(
             matching = [e for e in recorded if row.endpoint is None or e.answers_to(row.endpoint)]
             known[row.endpoint] = matching, measurements.measured(matching)
         matching, measured = known[row.endpoint]
-        if not matching and row.endpoint is not None and exercised is not None:
-            # `GET /name` in the thresholds and `/name` in the scenario mean the same traffic.
-            bare = row.endpoint.split(" ", 1)[-1]
-            if not {row.endpoint, bare} & {name.split(" ", 1)[-1] for name in exercised}:
-                left_out.append(row.endpoint)
-                continue
-        if not matching:
+        if not matching and row.endpoint is not None and not _applies(row.endpoint, exercised):
+            left_out.append(row.endpoint)
+        elif not matching:
             checks.append(_without_traffic(row, recorded))
         else:
             checks.append(check_of(row, measured))
@@ -79,6 +76,18 @@ def _without_traffic(row: Threshold, recorded: Sequence[Endpoint]) -> Check:
     close = difflib.get_close_matches(row.endpoint, names, n=1)
     hint = f"; did you mean {close[0]}?" if close else ""
     return _failed(row, 0, f"no traffic; recorded endpoints: {listed}{more}{hint}")
+
+
+def _applies(endpoint: str, exercised: tuple[str, ...] | None) -> bool:
+    """Whether a scenario is meant to exercise an endpoint; unknown counts as yes."""
+    if exercised is None:
+        return True
+    # `GET /name` in the thresholds and `/name` in the scenario mean the same traffic.
+    return _bare(endpoint) in {_bare(name) for name in exercised}
+
+
+def _bare(written: str) -> str:
+    return re.sub(r"^[A-Z]+ +", "", written)
 
 
 def _failed(row: Threshold, n: int, reason: str) -> Check:
@@ -197,9 +206,7 @@ def _percentile_bounds(
     successes, limits = measured.successes, row.limits
     effect = 1.0
     if measured.blocks is not None:
-        bucket = bucket_index(round(value_ms * 1000))
-        below = measured.blocks[:, : bucket + 1].sum(axis=1)
-        effect = design_effect(below, measured.blocks.sum(axis=1))
+        effect = _dependence(measured.blocks, bucket_index(round(value_ms * 1000)))
     effective = max(1, int(successes.n / effect))
     low_level, high_level = quantile_levels(q, effective)
     low = _at_level(successes, low_level)
@@ -213,11 +220,19 @@ def _percentile_bounds(
     pass_ms = limits.pass_below.value
     needed_n = n_for_level(q, _share_below(successes, pass_ms)) if value_ms < pass_ms else None
     if needed_n is None:
-        shown = [format_quantity(v, row.metric.unit) for v in (low, high) if v is not None]
-        return low, high, None, f"unproven: {n} requests{worth} leave {' to '.join(shown)} open"
+        return low, high, None, f"unproven: the bounds of {n} requests{worth} cross a limit"
     needed = max(round(needed_n * effect), successes.n + 1)
     text = f"unproven: {n} requests{worth}; about {format_count(needed)} needed"
     return low, high, needed, text
+
+
+def _dependence(blocks: Counts, bucket: int) -> float:
+    """The design effect at a percentile, below its bucket or up to it, whichever shows more.
+
+    Where many values share the bucket, one of the two shares says nothing.
+    """
+    totals = blocks.sum(axis=1)
+    return max(design_effect(blocks[:, :last].sum(axis=1), totals) for last in (bucket, bucket + 1))
 
 
 def _at_level(successes: Histogram, level: float | None) -> float | None:

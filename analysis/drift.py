@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,6 +26,9 @@ from analysis.quantities import format_duration
 from analysis.verdict import Check
 from analysis.windows import WindowTable
 
+if TYPE_CHECKING:  # a run is read with pandas, which judging does without
+    from analysis.runs import Run
+
 FULL_WINDOW_S = 300
 FULL_RUN_S = 6.25 * 3600
 """Six usable hours after a quarter of warm-up."""
@@ -32,7 +36,7 @@ WARM_UP_WINDOWS, HOUR_WINDOWS, BATCH_WINDOWS = 3, 12, 6
 RUN_WINDOWS = 96
 LEAST_WINDOWS, LEAST_IN_HOUR, LEAST_IN_BATCH, LEAST_BATCHES = 72, 8, 3, 10
 LEAST_REQUESTS, LEAST_REQUESTS_SCALED = 1000, 100
-T_975_9 = 2.2621571628540993  # Student's t at 0.975 with 9 degrees of freedom
+T_975_9 = 2.262157162740992  # Student's t at 0.975 with 9 degrees of freedom
 DISAGREEMENT = 0.10
 
 
@@ -97,6 +101,15 @@ def steady_end_s(stages: Sequence[Stage], duration_s: float) -> float:
     if stages and stages[-1].users_to < stages[-1].users_from:
         return min(duration_s, stages[-1].start_s)
     return duration_s
+
+
+def run_drift(run: Run) -> Drift:
+    """The drift of a run, over what of it is steady."""
+    return estimate_drift(
+        run.windows,
+        end_s=steady_end_s(run.meta.stages, run.duration_s),
+        planned_s=run.meta.planned_s,
+    )
 
 
 def drift_check(limits: Limits, drift: Drift, n: int) -> Check:

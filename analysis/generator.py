@@ -49,7 +49,7 @@ def saturation(process: str, rows: Iterable[HealthRow], limits: GeneratorLimits)
         f"timer up to {format_quantity(worst, Unit.MS)} late, "
         f"up to {format_quantity(busiest, Unit.RATIO)} of a core"
     )
-    who = "the generator was" if process == "local" else f"generator process {process} was"
+    who = "the generator was" if process == "local" else f"{process} was"
     if streak >= limits.in_a_row:
         return f"{who} saturated for {streak} seconds in a row ({detail})"
     if len(bad) >= limits.at_least and len(bad) > limits.seconds_ratio * len(known):

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from analysis.checks import threshold_checks
-from analysis.drift import drift_check, estimate_drift, steady_end_s
+from analysis.drift import drift_check, run_drift
 from analysis.finding import Finding, badness, find
 from analysis.limits import DRIFT, Tier
 from analysis.quantities import format_duration
@@ -86,11 +86,7 @@ def _checks(run: Run, thresholds: Thresholds) -> tuple[list[Check], list[str]]:
     checks, left_out = threshold_checks(judged, thresholds, exercises=run.meta.exercises)
     limits = thresholds.limits_of(None, DRIFT)
     if run.meta.scenario == SOAK and limits is not None and run.endpoints:
-        drift = estimate_drift(
-            run.windows,
-            end_s=steady_end_s(run.meta.stages, run.duration_s),
-            planned_s=run.meta.planned_s,
-        )
+        drift = run_drift(run)
         checks.append(drift_check(limits, drift, int(run.windows.successes.sum())))
         notes += [drift.disagreement] if drift.disagreement else []
     if is_breakpoint:

@@ -27,6 +27,7 @@ class Stage:
 class Worker:
     """A process that generated load for the run, and how faithfully it reported."""
 
+    id: str
     name: str
     reports: int
     gaps: int
@@ -193,9 +194,10 @@ def _stage(item: object) -> Stage | None:
 def _worker(item: object) -> Worker | None:
     if not isinstance(item, dict):
         return None
-    name = str(item.get("index", item.get("id", "?")))
+    identity = str(item.get("id", ""))
+    name = f"worker {item.get('index', identity or '?')}"
     counts = [_whole(item.get(key)) or 0 for key in ("reports", "gaps", "users_max")]
-    return Worker(name, counts[0], counts[1], bool(item.get("lost")), counts[2])
+    return Worker(identity, name, counts[0], counts[1], bool(item.get("lost")), counts[2])
 
 
 def _rehearsal(item: Mapping[str, Any]) -> Rehearsal | None:

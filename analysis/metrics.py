@@ -12,7 +12,7 @@ from analysis.quantiles import bin_quantiles_ms
 from analysis.runs import Run
 
 WIDTHS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
-MOST_POINTS, FEWEST_POINTS = 240, 12
+MOST_POINTS, FEWEST_POINTS = 150, 12
 WANTED_IN_BIN = 100
 """Requests in a bin below which its p99 is but its maximum."""
 PERCENTILES = {"p50_ms": 0.50, "p90_ms": 0.90, "p95_ms": 0.95, "p99_ms": 0.99}
@@ -20,7 +20,7 @@ OTHER_CAUSES = "all other causes"
 
 
 def bin_width_s(duration_s: int, n: int | None = None) -> int:
-    """A round width that gives at most 240 points, and bins of about 100 requests if that leaves 12.
+    """A round width that gives at most 150 points, and about 100 requests a bin if that leaves 12.
 
     `n` is how many requests share the bins; without it only the number of points counts.
     """
@@ -96,7 +96,7 @@ def health_series(run: Run) -> pd.DataFrame:
 
 
 def endpoint_table(run: Run) -> pd.DataFrame:
-    """Each endpoint and all requests: `endpoint`, `n`, `failures`, percentiles, `bytes_in`, `rps`."""
+    """Each endpoint and all requests: `n`, `failures`, percentiles, maximum, `bytes_in`, `rps`."""
     groups = [(run.labels[endpoint], [endpoint]) for endpoint in run.endpoints]
     if len(groups) != 1:
         groups.append(("all requests", list(run.endpoints)))

@@ -24,16 +24,17 @@ def judge_directory(
     partial: bool = False,
 ) -> Verdict:
     """The verdict on a run directory, by its own copy of the thresholds unless another is named."""
-    thresholds = thresholds_for(path, thresholds_path)
     run = load_run(path)
-    return judge(run, thresholds, fail_on_warning=fail_on_warning, partial=partial)
+    return judge(
+        run, thresholds_for(path, thresholds_path), fail_on_warning=fail_on_warning, partial=partial
+    )
 
 
 def thresholds_for(path: Path, thresholds_path: Path | None = None) -> Thresholds:
     """The thresholds that a run is judged by; raises `ConfigurationError` where there are none."""
     if thresholds_path is not None:
         return load_thresholds(thresholds_path)
-    if not (path / THRESHOLDS).exists() and (path / RUN).exists():
+    if not (path / THRESHOLDS).exists():
         raise ConfigurationError(
             f"{path / THRESHOLDS}: the run has no copy of its thresholds; "
             "name a file with --thresholds"

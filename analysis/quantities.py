@@ -86,6 +86,11 @@ def plural(n: int, noun: str) -> str:
     return noun if n == 1 else f"{noun}s"
 
 
+def printable(text: str) -> str:
+    """A text on one line without control characters, which names from a run may hold."""
+    return "".join(c if c.isprintable() else "�" for c in " ".join(text.split()))
+
+
 def shorten(text: str, length: int = 60) -> str:
     """A text cut to a length, for messages that quote what was written."""
     return text if len(text) <= length else text[: length - 1] + "…"

@@ -14,7 +14,7 @@ import pandas as pd
 
 from analysis.measured import Counts, Endpoint, Measured, endpoint_labels
 from analysis.meta import RunMeta, read_run_meta
-from analysis.quantities import format_count, shorten
+from analysis.quantities import format_count, plural, shorten
 from analysis.windows import CauseRow, WindowReader, WindowTable
 from otaload.errors import RunUnreadableError
 from otaload.record.rundir import USERS, WINDOWS, read_meta
@@ -22,6 +22,8 @@ from otaload.record.rundir import USERS, WINDOWS, read_meta
 HOUR_S = 3600
 LONGEST_S = 31 * 24 * HOUR_S
 """A second further than this from the middle of a run is damage, not time."""
+
+MOST_BLOCKS = 400
 
 USER_COLUMNS = ("second", "planned", "users")
 HEALTH_COLUMNS = ("second", "process", "users", "cpu", "lag_ms")
@@ -87,7 +89,7 @@ class Run:
     def measured(self, endpoints: Sequence[Endpoint]) -> Measured:
         """The requests of these endpoints together, in blocks of 1 min, or 5 in long runs."""
         table = self.windows.of(endpoints)
-        width_s = 60 if self.duration_s <= HOUR_S else 300
+        width_s = 60 if self.duration_s <= HOUR_S else max(300, self.duration_s // MOST_BLOCKS)
         blocks = table.matrix(table.t_s // width_s, self.duration_s // width_s + 1)
         return Measured(table.histogram(), int(table.failures.sum()), blocks)
 
@@ -120,12 +122,13 @@ def load_run(path: Path) -> Run:
         for name in (WINDOWS, USERS)
         if name in torn
     )
-    start_s, clocked = _start(meta, reader, (users, health))
+    start_s, clocked = _start(meta, reader.seconds(), (users, health))
     damage += clocked
     table = reader.table(start_s)
     plausible = (table.t_s > -LONGEST_S) & (table.t_s < LONGEST_S)
     if not plausible.all():
-        damage.append(f"{WINDOWS}: {int((~plausible).sum())} lines lie outside the run's time")
+        n = int((~plausible).sum())
+        damage.append(f"{WINDOWS}: {n} {plural(n, 'line')} outside the run's time left out")
         table = table.where(plausible)
     table = replace(table, t_s=np.maximum(table.t_s, 0))
     return Run(
@@ -133,7 +136,7 @@ def load_run(path: Path) -> Run:
         meta=meta,
         windows=table,
         users=_frame(users, USER_COLUMNS, start_s),
-        health=_frame(health, HEALTH_COLUMNS, start_s),
+        health=_named(_frame(health, HEALTH_COLUMNS, start_s), meta),
         causes=_causes(reader.causes, start_s),
         start_s=start_s,
         notes=(*meta.notes, *notes, *found),
@@ -152,16 +155,20 @@ def _bad_lines(name: str, lines: list[tuple[int, str]]) -> list[str]:
 
 
 def _start(
-    meta: RunMeta, reader: WindowReader, others: Sequence[list[tuple[Any, ...]]]
+    meta: RunMeta, seconds: Counts, others: Sequence[list[tuple[Any, ...]]]
 ) -> tuple[int, list[str]]:
-    first = reader.first_second()
-    firsts = [rows[0][0] for rows in others if rows] + ([] if first is None else [first])
-    if meta.start_s is not None:
-        start = int(meta.start_s)
-        if first is not None and abs(first - start) > LONGEST_S:
-            return first, ["run.json: its start does not fit the recorded seconds"]
-        return start, []
-    return (min(firsts) if firsts else 0), []
+    """The first second of a run, and what is wrong with the start that `run.json` names."""
+    found = np.concatenate([seconds, *(np.array([r[0] for r in rows], int) for rows in others)])
+    if not len(found):
+        return int(meta.start_s or 0), []
+    # Around the middle, since a single second may be damaged.
+    near = int(found[np.abs(found - np.median(found)) < LONGEST_S].min())
+    if meta.start_s is None:
+        return near, []
+    start = int(meta.start_s)
+    if abs(near - start) > LONGEST_S:
+        return near, ["run.json: its start does not fit the recorded seconds"]
+    return start, []
 
 
 def _read_users(
@@ -206,6 +213,12 @@ def _frame(rows: list[tuple[Any, ...]], columns: tuple[str, ...], start_s: int) 
     frame = frame.rename(columns={"second": "t_s"})
     frame["t_s"] = (frame["t_s"].astype("int64") - start_s).clip(lower=0)
     return frame[frame["t_s"] < LONGEST_S].sort_values("t_s", kind="stable", ignore_index=True)
+
+
+def _named(health: pd.DataFrame, meta: RunMeta) -> pd.DataFrame:
+    """The health rows with workers called by their number in place of their long identity."""
+    names = {worker.id: worker.name for worker in meta.workers if worker.id}
+    return health.assign(process=health["process"].replace(names).astype("str"))
 
 
 def _causes(rows: list[CauseRow], start_s: int) -> pd.DataFrame:

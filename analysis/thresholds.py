@@ -186,6 +186,7 @@ def _limits(
 ) -> Limits | None:
     before = len(problems.lines)
     written = entries(entry.value, where, problems, expected="pass, warning and fail")
+    own = "global" if endpoint is None else "endpoint"
     bounds: dict[str, Bound] = {}
     for name, bound in written.items():
         if name not in BOUNDS:
@@ -193,7 +194,7 @@ def _limits(
             continue
         value = _quantity(bound.value, metric.unit, f"{where}.{name}", problems)
         if value is not None:
-            bounds[name] = Bound(value, "global" if endpoint is None else "endpoint")
+            bounds[name] = Bound(value, own)
     if len(problems.lines) > before:
         return None
     if inherited is not None:
@@ -203,7 +204,7 @@ def _limits(
             mend = "write it" if endpoint is None else f"write it here or in global.{metric.name}"
             problems.add(entry.key, where, f"has no {name} limit; {mend}")
             return None
-    problem = _disorder(bounds, metric)
+    problem = _disorder(bounds, metric, own)
     if problem is not None:
         first, text = problem
         problems.add(written[first].key if first in written else entry.key, where, text)
@@ -223,15 +224,16 @@ def _inherit(own: dict[str, Bound], inherited: Limits) -> dict[str, Bound]:
     return bounds
 
 
-def _disorder(bounds: dict[str, Bound], metric: Metric) -> tuple[str, str] | None:
+def _disorder(bounds: dict[str, Bound], metric: Metric, own: str) -> tuple[str, str] | None:
     """The limit that is out of order and a sentence about it, or None if all are in order."""
 
     def shown_bound(name: str) -> str:
-        inherited = "" if bounds[name].origin in ("endpoint", "global") else ", inherited"
+        inherited = "" if bounds[name].origin == own else ", inherited"
         return f"{name} ({format_limit(bounds[name].value, metric.unit)}{inherited})"
 
     ordered = [name for name in BOUNDS if name in bounds]
-    for lower, upper in pairwise(ordered):
+    # Pass against fail first: a lifted warning would only repeat what is wrong with those.
+    for lower, upper in (("pass", "fail"), *pairwise(ordered)):
         if bounds[upper].value < bounds[lower].value:
             text = f"{shown_bound(upper)} is below {shown_bound(lower)}"
             return upper, f"{text}; raise {upper} or lower {lower}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.generator import MASTER, saturation
-from analysis.quantities import format_count, format_duration, plural, shorten
+from analysis.quantities import format_count, format_duration, shorten
 from analysis.thresholds import GeneratorLimits
 from analysis.verdict import Outcome
 
@@ -71,11 +71,11 @@ def _worker_trouble(run: Run) -> list[str]:
     found = []
     for worker in run.meta.workers:
         if worker.lost:
-            found.append(f"worker {worker.name} was lost")
+            found.append(f"{worker.name} was lost")
         if worker.gaps:
-            count = f"{worker.gaps} of its {plural(worker.gaps, 'report')}"
+            count = f"{format_count(worker.gaps)} of its reports"
             verb = "is" if worker.gaps == 1 else "are"
-            found.append(f"worker {worker.name}: {count} {verb} missing")
+            found.append(f"{worker.name}: {count} {verb} missing")
     return found
 
 
@@ -86,7 +86,11 @@ def _health_trouble(run: Run, limits: GeneratorLimits) -> list[str]:
     generating = health[health["process"] != MASTER]
     if not len(generating):
         return ["the generator's own health was not recorded"] if run.endpoints else []
-    reasons = []
+    reasons = [
+        f"the health of {worker.name} was not recorded"
+        for worker in run.meta.workers
+        if worker.users_max and worker.name not in set(generating["process"])
+    ]
     for process, rows in generating.groupby("process", sort=True):
         columns = (rows[name].tolist() for name in ("t_s", "cpu", "lag_ms"))
         reason = saturation(str(process), zip(*columns, strict=True), limits)

@@ -72,11 +72,11 @@ class Check:
     @property
     def interval_text(self) -> str:
         """The bounds with their unit, or nothing where there are none."""
-        if self.low is None and self.high is None:
-            return ""
-        low = "…" if self.low is None else format_quantity(self.low, self.unit)
-        high = "…" if self.high is None else format_quantity(self.high, self.unit)
-        return f"{low} to {high}"
+        low = "" if self.low is None else format_quantity(self.low, self.unit)
+        high = "" if self.high is None else format_quantity(self.high, self.unit)
+        if low and high:
+            return f"{low} to {high}"
+        return f"at least {low}" if low else f"at most {high}" if high else ""
 
 
 @dataclass(frozen=True, kw_only=True)

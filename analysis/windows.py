@@ -161,9 +161,9 @@ class WindowReader:
             count=cells[:, 1],
         )
 
-    def first_second(self) -> int | None:
-        """The earliest second read, as Unix time; None where nothing was read."""
-        return min((int(rows[:, 0].min()) for rows in self._rows), default=None)
+    def seconds(self) -> Counts:
+        """The second of every line read, as Unix time."""
+        return np.concatenate([rows[:, 0] for rows in self._rows] or [np.zeros(0, np.int64)])
 
     def _take(self, block: list[tuple[int, bytes]]) -> None:
         """Read a block of lines; one that holds anything odd is read again line by line."""

@@ -46,7 +46,7 @@ class FleetPlan:
 
     id_header: str | None = "X-Device-ID"
     fleet_size: int = 10_000
-    outdated_version: str = "1.0.0"
+    outdated_version: str = "1.0.1"
     check_retries: int = 0
     platforms: Mapping[str, float] = field(default_factory=lambda: {"ios": 55.0, "android": 45.0})
     app_versions: Mapping[str, float] = field(default_factory=lambda: {"2.4.0": 1.0})

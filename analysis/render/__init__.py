@@ -3,6 +3,7 @@
 from analysis.render.as_json import json
 from analysis.render.console import text
 from analysis.render.junit import junit
+from analysis.render.page import html
 from analysis.render.summary import markdown
 
-__all__ = ["json", "junit", "markdown", "text"]
+__all__ = ["html", "json", "junit", "markdown", "text"]

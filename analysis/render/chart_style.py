@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import re
+from contextlib import AbstractContextManager
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -38,7 +40,7 @@ _VARIABLES = {
     **{colour: f"var(--series-{i})" for i, colour in enumerate(SERIES, start=1)},
 }
 _COLOUR = re.compile("|".join(_VARIABLES))
-_RC = {
+_RC: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 10.5,
     "font.family": "sans-serif",
@@ -63,7 +65,7 @@ _RC = {
 WIDTH_IN = 6.4
 
 
-def style(name: str) -> mpl.rc_context:
+def style(name: str) -> AbstractContextManager[None]:
     """The settings to make and draw a chart within; `name` makes its ids its own."""
     return mpl.rc_context({**_RC, "svg.hashsalt": name})
 
@@ -78,9 +80,9 @@ def new_figure(height_in: float, *, rows: int = 1) -> tuple[Figure, list[Axes]]:
 
 def time_axis(axes: Axes, duration_s: float) -> None:
     """Label the time axis in seconds, minutes or hours, whichever suits the run's length."""
-    for unit, seconds, most in (("s", 1, 180), ("min", 60, 180 * 60), ("h", 3600, float("inf"))):
-        if duration_s <= most:
-            break
+    unit, seconds = ("s", 1) if duration_s <= 180 else ("min", 60)
+    if duration_s > 3 * 3600:
+        unit, seconds = "h", 3600
     axes.set_xlim(0, duration_s)
     locator = MaxNLocator(nbins=8, steps=[1, 2, 3, 5, 6, 10])
     ticks = [t * seconds for t in locator.tick_values(0, duration_s / seconds)]

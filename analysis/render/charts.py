@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from analysis.drift import HOUR_WINDOWS, Drift
 from analysis.limits import Limits
 from analysis.meta import Stage
-from analysis.quantities import Unit, format_limit, shorten
+from analysis.quantities import Unit, format_limit, printable, shorten
 from analysis.render.chart_style import (
     DASHES,
     FAIL,
@@ -158,6 +159,7 @@ def load_figure(
     below.plot(users["t_s"], users["users"], color=SERIES[2], label="actual users")
     below.set_ylim(bottom=0)
     below.set_ylabel("users")
+    below.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     legend(below)
     for axes in (above, below):
         _mark_stages(axes, stages)
@@ -170,7 +172,7 @@ def causes_figure(causes: pd.DataFrame, duration_s: float) -> Figure:
     figure, (axes,) = new_figure(3.3)
     names = [name for name in causes.columns if name != "t_s"]
     for name, colour, dashes in zip(names, SERIES, DASHES, strict=False):
-        label = shorten(" ".join(str(name).split()), 60)
+        label = shorten(printable(str(name)), 60)
         # A leading underscore would hide a line from the legend.
         shown = f"\u200b{label}" if label.startswith("_") else label
         axes.plot(causes["t_s"], causes[name], color=colour, linestyle=dashes, label=shown)
@@ -186,7 +188,11 @@ def health_figure(health: pd.DataFrame, limits: GeneratorLimits, duration_s: flo
     figure, (above, below) = new_figure(4.2, rows=2)
     for name, part in _processes(health):
         i = len(above.lines) % len(SERIES)
-        look = {"color": SERIES[i], "linestyle": DASHES[i], "label": name}
+        look: dict[str, Any] = {
+            "color": SERIES[i],
+            "linestyle": DASHES[i],
+            "label": shorten(printable(name), 40),
+        }
         above.plot(part["t_s"], part["cpu"] * 100, **look)
         below.plot(part["t_s"], part["lag_ms"], **look)
     above.axhline(limits.cpu_ratio * 100, color=FAIL, linewidth=0.9, linestyle=(0, (2, 2)))
@@ -244,4 +250,4 @@ def drift_figure(drift: Drift, limits: Limits | None, duration_s: float) -> Figu
 
 def _mark_stages(axes: Axes, stages: Sequence[Stage]) -> None:
     for stage in stages[1:40]:
-        axes.axvline(stage.start_s, color=GRID, linewidth=1.1)
+        axes.axvline(stage.start_s, color=GRID, linewidth=1.6, zorder=0.5)

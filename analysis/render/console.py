@@ -6,7 +6,14 @@ import textwrap
 from collections.abc import Sequence
 
 from analysis.limits import Limits, Tier
-from analysis.quantities import Unit, format_count, format_duration, format_limit, shorten
+from analysis.quantities import (
+    Unit,
+    format_count,
+    format_duration,
+    format_limit,
+    printable,
+    shorten,
+)
 from analysis.verdict import Check, Outcome, Verdict
 
 WIDTH = 110
@@ -20,7 +27,7 @@ def text(verdict: Verdict, *, colour: bool = False) -> str:
     symbol = SYMBOLS[verdict.tier]
     lines = _wrapped(f"{symbol} {verdict.headline}", "", "  ")
     lines = [_paint(line, verdict.tier, colour=colour, bold=True) for line in lines]
-    lines += ["", f"  {about(verdict)}", ""]
+    lines += ["", *_wrapped(about(verdict), "  ", "  "), ""]
     if verdict.checks:
         lines += [*_table(verdict.checks, colour=colour), ""]
     unproven = [check for check in verdict.checks if not check.proven and check.value is not None]
@@ -45,7 +52,7 @@ def about(verdict: Verdict) -> str:
     parts.append(format_duration(verdict.duration_s))
     if verdict.target.get("kind"):
         parts.append(f"{verdict.target['kind']} target")
-    return " · ".join([*parts, verdict.run])
+    return printable(" · ".join([*parts, verdict.run]))
 
 
 def meaning(verdict: Verdict) -> str:
@@ -85,7 +92,7 @@ def _table(checks: Sequence[Check], *, colour: bool) -> list[str]:
         (
             SYMBOLS[check.tier],
             tier_text(check),
-            shorten(" ".join(check.endpoint.split()), _ENDPOINT_WIDTH),
+            shorten(printable(check.endpoint), _ENDPOINT_WIDTH),
             check.metric.name,
             check.value_text,
             limits_text(check.limits, check.unit),
@@ -110,7 +117,7 @@ def _table(checks: Sequence[Check], *, colour: bool) -> list[str]:
 
 
 def _wrapped(sentence: str, first: str, rest: str) -> list[str]:
-    flat = " ".join(sentence.split())
+    flat = printable(sentence)  # also keeps escape sequences of a run off the terminal
     return textwrap.wrap(flat, WIDTH, initial_indent=first, subsequent_indent=rest) or [first]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from analysis.limits import Tier
-from analysis.quantities import format_count
+from analysis.quantities import format_count, printable
 from analysis.render.console import about, limits_text, meaning, tier_text
 from analysis.verdict import Check, Verdict
 
@@ -32,7 +32,7 @@ def markdown(verdict: Verdict) -> str:
 
 def escape(content: str) -> str:
     """A text that Markdown shows as it is, on one line."""
-    return _SPECIAL.sub(r"\\\1", " ".join(content.split()))
+    return _SPECIAL.sub(r"\\\1", printable(content))
 
 
 def _row(check: Check) -> str:

@@ -98,9 +98,12 @@ class Profile(LoadTestShape):
         super().reset_time()  # type: ignore[no-untyped-call]
         self._ended_by = None
 
+    def _elapsed_s(self) -> float:
+        return float(self.get_run_time())  # type: ignore[no-untyped-call]
+
     def tick(self) -> tuple[int, float] | None:
         """The number of users for now and a rate that reaches it at once; None ends the run."""
-        users = None if self._ended_by else self.users_at(self.get_run_time())
+        users = None if self._ended_by else self.users_at(self._elapsed_s())
         if users is None:
             return None
         return users, float(max(1, self.peak_users))

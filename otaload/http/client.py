@@ -8,19 +8,18 @@ Its `response_length` is `response.body_bytes`: what came on the wire, before co
 
 from collections.abc import Collection, Mapping
 from time import perf_counter, time
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
+
+from locust import User
 
 from otaload.http import causes
 from otaload.http.body import Sink, new_hash
 from otaload.http.causes import RequestError, cause_of_status
-from otaload.http.head import asks_for_encoding, pairs_of
-from otaload.http.message import REDIRECTS, Data, Message, encode_body
+from otaload.http.head import pairs_of
+from otaload.http.message import REDIRECTS, Data, compose, encode_body, prepare
 from otaload.http.pool import ConnectGuard, Pool, Settings
 from otaload.http.response import Response
 from otaload.http.target import Params, Target, follow, locate, parse_url, with_params
-
-if TYPE_CHECKING:
-    from locust import User
 
 Expect = int | Collection[int]
 
@@ -50,16 +49,18 @@ class HttpClient:
     each origin is kept. At most 16 origins are remembered.
     """
 
-    __slots__ = ("_base", "_pool", "_settings", "_user")
+    __slots__ = ("_base", "_context", "_fire", "_pool", "_settings")
 
     def __init__(
         self,
-        user: "User",
+        user: User,
         base_url: str,
         settings: Settings,
         guards: tuple[ConnectGuard, ...] = (),
     ) -> None:
-        self._user = user
+        self._fire = user.environment.events.request.fire
+        # Locust's own returns an empty dictionary.
+        self._context = None if type(user).context is User.context else user.context
         self._base = parse_url(base_url).url.rstrip("/")
         self._settings = settings
         self._pool = Pool(settings, guards)
@@ -107,52 +108,57 @@ class HttpClient:
         start_time = time()
         started = perf_counter()
         settings = self._settings
-        target = locate(self._base, url)
-        if params:
-            target = with_params(target, params)
+        pool = self._pool
         pairs = pairs_of(headers) if headers else ()
         body, media = (None, "") if json is None and data is None else encode_body(json, data)
-        message = Message(method, target, pairs, body, media)
+        if params:
+            target = with_params(locate(self._base, url), params)
+            message = compose(method, target, pairs, media)
+        else:
+            message = prepare(method, self._base, url, pairs, media)
         deadline = started + (settings.total_timeout_s if timeout_s is None else timeout_s)
         if deadline <= started or digest is not None or expect is not None:
             _check(timeout_s, digest, expect)
-        own = self._user.context()
-        context = {**own, **context} if context else own
-        if name is None:
-            name = url
+        if self._context is not None:
+            context = {**self._context(), **(context or {})}
+        name = name or url
         history: tuple[Response, ...] = ()
         while True:
             response = Response(
                 message.method,
                 name,
                 message.target.url,
-                context,
+                context or {},
                 start_time,
                 started,
                 deadline,
                 settings.max_kept_bytes,
             )
-            response.history = history
             sink = None
-            if not keep_body or digest is not None or pairs:
-                sink = self._sink(response, message, digest, keep_body=keep_body)
-            self._perform(message, response, sink)
-            if response.cause is None:
-                status = response.status_code
-                expected = 200 <= status < 400 if expect is None else is_expected(status, expect)
-                redirects = status in REDIRECTS and follow_redirects
-                if redirects and not (expected and expect is not None):
-                    following = self._next_target(response)
-                    if following is not None:
-                        self.report(response, f"{name} (redirect)")
-                        history = (*history, response)
-                        message = message.redirected(status, following, credentials)
-                        start_time = time()
-                        started = perf_counter()
-                        continue
-                elif not expected:
-                    response.cause = cause_of_status(status)
-            break
+            if not keep_body or digest is not None or message.decodes:
+                sink = Sink(keep=keep_body, digest=digest, max_kept_bytes=settings.max_kept_bytes)
+                response.decodes = message.decodes
+            if history:
+                response.history = history
+            origin = message.target.origin
+            slot = pool.slots.get(origin) or pool.admit(origin)
+            try:
+                pool.perform(slot, message.payload(body), response, sink)
+            except BaseException:
+                self._interrupted(response)
+                raise
+            status = response.status_code
+            if response.cause is not None or (200 <= status < 300 and expect is None):
+                break
+            following = self._judge(response, expect, follow_redirects=follow_redirects)
+            if following is None:
+                break
+            self.report(response, f"{name} (redirect)")
+            history = (*history, response)
+            message = message.redirected(status, following, credentials)
+            body = body if message.media else None
+            start_time = time()
+            started = perf_counter()
         if catch_response:
             response.reporter = self
         else:
@@ -196,7 +202,7 @@ class HttpClient:
         cause = response.cause
         if cause is not None and response.exception is None:
             response.exception = RequestError(cause)
-        self._user.environment.events.request.fire(
+        self._fire(
             request_type=response.method,
             name=name,
             response_time=response.total_s * 1000.0,
@@ -208,28 +214,23 @@ class HttpClient:
             url=response.url,
         )
 
-    def _perform(self, message: Message, response: Response, sink: Sink | None) -> None:
-        origin = message.target.origin
-        payload = message.encode()
-        if origin not in self._pool:
-            self._pool.admit(origin)
-        try:
-            self._pool.perform(origin, payload, response, sink)
-        except BaseException:
-            # Killed, or timed out by the caller: the server may well have got it, so it counts.
-            response.cause = causes.INTERRUPTED
-            response.total_s = perf_counter() - response.started
-            self.report(response, response.name)
-            raise
+    def _interrupted(self, response: Response) -> None:
+        # Killed, or timed out by the caller: the server may well have got it, so it counts.
+        response.cause = causes.INTERRUPTED
         response.total_s = perf_counter() - response.started
+        self.report(response, response.name)
 
-    def _sink(
-        self, response: Response, message: Message, digest: str | None, *, keep_body: bool
-    ) -> Sink | None:
-        response.decodes = asks_for_encoding(message.pairs)
-        if keep_body and digest is None and not response.decodes:
-            return None
-        return Sink(keep=keep_body, digest=digest, max_kept_bytes=self._settings.max_kept_bytes)
+    def _judge(
+        self, response: Response, expect: Expect | None, *, follow_redirects: bool
+    ) -> Target | None:
+        """Where to go from here; None at the end, with a cause if it is a failure."""
+        status = response.status_code
+        expected = 200 <= status < 400 if expect is None else is_expected(status, expect)
+        if status in REDIRECTS and follow_redirects and (expect is None or not expected):
+            return self._next_target(response)
+        if not expected:
+            response.cause = cause_of_status(status)
+        return None
 
     def _next_target(self, response: Response) -> Target | None:
         """Where a redirect leads; None, with a cause, when it cannot be followed."""

@@ -19,12 +19,14 @@ from otaload.http.deadline import NEVER
 from otaload.http.head import Headers, final_head
 from otaload.http.reactor import BUFFER_BYTES, Reactor
 from otaload.http.target import Origin
-from otaload.http.wire import WOULD_BLOCK, Wire
+from otaload.http.wire import BURST, WOULD_BLOCK, Wire
 
 if TYPE_CHECKING:
     from otaload.http.response import Response
 
 MAX_HEAD_BYTES: Final = 64 * 1024
+
+_NONE: Final[list[bytes | bytearray]] = []
 
 
 class Connection(Wire):
@@ -52,7 +54,7 @@ class Connection(Wire):
         self.answered = False
         self.idle_since = 0.0
         self.parser: Any = None  # an HttpResponseParser while open
-        self.parts: list[bytes | bytearray] = []
+        self.parts: list[bytes | bytearray] = _NONE
 
     def open(
         self,
@@ -83,17 +85,19 @@ class Connection(Wire):
         Without a sink the body is kept, up to `response.max_kept_bytes`.
         """
         self.done = self.head_done = self.interim = self.surplus = self.answered = False
-        self.body_bytes = self.burst = self.sent_bytes = 0
-        self.parts = []
+        self.body_bytes = self.sent_bytes = 0
+        parts = self.parts = []
         total_by = response.deadline
         first_byte_by = perf_counter() + first_byte_timeout_s
         if total_by <= first_byte_by:
             self.set_deadline(total_by, causes.TIMEOUT_TOTAL)
         else:
             self.set_deadline(first_byte_by, causes.TIMEOUT_FIRST_BYTE)
+        reactor = self.reactor
         try:
             self._send(payload)
-            reactor = self.reactor
+            self.wait(self.watcher)
+            self.burst = BURST
             count = self.receive(reactor.first_view)
             response.first_byte_at = perf_counter()
             if count == 0:
@@ -103,25 +107,26 @@ class Connection(Wire):
             self.deadline = total_by
             self.timeout_cause = causes.TIMEOUT_TOTAL
             self._feed(reactor.first_view[:count])
-            self._take_head(count, response)
-            if sink is not None:
-                if response.decodes:
-                    sink.decode(response.headers.get("content-encoding", ""))
-                self._deliver(sink, response)
-            if not self.done:
-                self._receive_body(response, sink)
-            if sink is not None:
-                sink.finish()
-                response.digest = sink.digest
-                self.parts = sink.pieces
+            if self.head_done and not self.interim:
+                end = reactor.buffer.find(b"\r\n\r\n", 0, count)
+                response.head = reactor.buffer[:end]
+            else:
+                response.head = self._receive_head(bytearray(reactor.first_view[:count]))
+            response.status_code = self.status_code
+            if sink is None:
+                if not self.done:
+                    self._receive_body(response, None)
+                response.parts = parts
+            else:
+                self._fill(sink, response)
         except OSError as error:
             raise ExchangeError(cause_of_os_error(error), lost=True) from None
         finally:
             self.deadline = NEVER
+            self.parts = _NONE  # a kept connection does not hold the last body
             response.body_bytes = self.body_bytes
         if self.surplus or self.sent_bytes < len(payload):
             self.reusable = False
-        response.parts, self.parts = self.parts, []
 
     def on_message_begin(self) -> None:
         """A second message where there should be none."""
@@ -170,23 +175,28 @@ class Connection(Wire):
                 raise ExchangeError(causes.MALFORMED_RESPONSE) from None
             self.surplus = True
 
-    def _take_head(self, count: int, response: "Response") -> None:
-        reactor = self.reactor
-        if self.head_done and not self.interim:
-            end = reactor.buffer.find(b"\r\n\r\n", 0, count)
-            response.head = bytes(reactor.first_view[:end])
-        else:
-            raw = bytearray(reactor.first_view[:count])
-            while not self.head_done:
-                if len(raw) > MAX_HEAD_BYTES:
-                    raise ExchangeError(causes.HEAD_TOO_LARGE)
-                count = self.receive(reactor.first_view)
-                if count == 0:
-                    raise ExchangeError(causes.HEAD_TRUNCATED)
-                raw += reactor.first_view[:count]
-                self._feed(reactor.first_view[:count])
-            response.head = final_head(bytes(raw))
-        response.status_code = self.status_code
+    def _receive_head(self, raw: bytearray) -> bytes:
+        """The final head, after interim ones or in several pieces, of which `raw` came first."""
+        view = self.reactor.first_view
+        while not self.head_done:
+            if len(raw) > MAX_HEAD_BYTES:
+                raise ExchangeError(causes.HEAD_TOO_LARGE)
+            count = self.receive(view)
+            if count == 0:
+                raise ExchangeError(causes.HEAD_TRUNCATED)
+            raw += view[:count]
+            self._feed(view[:count])
+        return final_head(bytes(raw))
+
+    def _fill(self, sink: Sink, response: "Response") -> None:
+        if response.decodes:
+            sink.decode(response.headers.get("content-encoding", ""))
+        self._deliver(sink, response)
+        if not self.done:
+            self._receive_body(response, sink)
+        sink.finish()
+        response.parts = sink.pieces
+        response.digest = sink.digest
 
     def _receive_body(self, response: "Response", sink: Sink | None) -> None:
         headers = response.headers
@@ -259,7 +269,7 @@ def _last_is_chunked(headers: Headers) -> bool:
     return headers["transfer-encoding"].rpartition(",")[2].strip().lower() == "chunked"
 
 
-def _stays_open(head: bytes, headers: Headers) -> bool:
+def _stays_open(head: bytes | bytearray, headers: Headers) -> bool:
     tokens = {token.strip().lower() for token in headers.get("connection", "").split(",")}
     if head.startswith(b"HTTP/1.1"):
         return "close" not in tokens

@@ -1,13 +1,11 @@
-"""Request heads, built once per (method, target, header set); response headers, read when asked.
+"""Heads: of requests, checked before they are sent, and of responses, read when asked for.
 
-A request head comes from a process-wide cache of 8,192 entries: 0.2 µs instead of about 4 µs.
 Response headers are kept as the bytes that came and are parsed at the first look, since most checks
 never look.
 """
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Final
 
 Pairs = tuple[tuple[str, str], ...]
@@ -20,7 +18,6 @@ _BAD_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _OWNED: Final = frozenset({"content-length", "transfer-encoding", "expect", "upgrade"})
 
 
-@lru_cache(maxsize=8192)
 def request_head(method: str, path: str, host_header: str, headers: Pairs, media: str) -> bytes:
     """A head without its last empty line, to which a length and a body may be added.
 
@@ -79,7 +76,7 @@ class Headers(Mapping[str, str]):
 
     __slots__ = ("_values",)
 
-    def __init__(self, head: bytes = b"") -> None:
+    def __init__(self, head: bytes | bytearray = b"") -> None:
         values: dict[str, str] = {}
         for line in head.split(b"\r\n")[1:]:
             name, colon, value = line.partition(b":")

@@ -8,7 +8,7 @@ the method is idempotent or not a byte had been sent.
 import ssl
 from collections.abc import Callable
 from time import perf_counter
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from otaload.http.body import Sink
 from otaload.http.causes import ExchangeError
@@ -40,106 +40,115 @@ class Settings(NamedTuple):
     tls_ca_file: str | None = None
 
 
+class Slot:
+    """One origin's place in a pool."""
+
+    __slots__ = ("connection", "origin", "tls")
+
+    def __init__(self, origin: Origin, tls: ssl.SSLContext | None) -> None:
+        self.origin = origin
+        self.tls = tls
+        self.connection: Connection | None = None
+
+    def take(self, now: float) -> Connection | None:
+        """The kept connection, unless it has been closed by the peer."""
+        connection, self.connection = self.connection, None
+        if connection is None or now - connection.idle_since <= _FRESH_S:
+            return connection
+        if connection.has_input():
+            connection.close()
+            return None
+        return connection
+
+    def empty(self) -> None:
+        """Close the kept connection."""
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+
 class Pool:
     """At most one kept connection for each of at most 16 origins."""
 
-    __slots__ = ("_guards", "_kept", "_reactor", "_settings", "connects", "retried")
+    __slots__ = ("_guards", "_settings", "connects", "retried", "slots")
 
     def __init__(self, settings: Settings, guards: tuple[ConnectGuard, ...]) -> None:
         self._settings = settings
         self._guards = guards
-        self._kept: dict[Origin, Connection | None] = {}
-        self._reactor: Any = None
+        self.slots: dict[Origin, Slot] = {}
         self.connects = 0
         self.retried = 0
 
-    def __contains__(self, origin: Origin) -> bool:
-        return origin in self._kept
-
-    def admit(self, origin: Origin) -> None:
+    def admit(self, origin: Origin) -> Slot:
         """The first use of an origin: it may be refused, by raising, before a byte is sent."""
         for guard in self._guards:
             guard(origin.host, origin.port)
         refuse_proxy(origin)
-        self._tls_of(origin)
-        if self._reactor is None:
-            self._reactor = current_reactor()
-        if len(self._kept) >= MAX_ORIGINS:
-            connection = self._kept.pop(next(iter(self._kept)))
-            if connection is not None:
-                connection.close()
-        self._kept[origin] = None
+        tls = None
+        if origin.scheme == "https":
+            settings = self._settings
+            tls = tls_context(verify=settings.tls_verify, ca_file=settings.tls_ca_file)
+        if len(self.slots) >= MAX_ORIGINS:
+            self.slots.pop(next(iter(self.slots))).empty()
+        slot = self.slots[origin] = Slot(origin, tls)
+        return slot
 
-    def perform(
-        self, origin: Origin, payload: bytes, response: Response, sink: Sink | None
-    ) -> None:
+    def perform(self, slot: Slot, payload: bytes, response: Response, sink: Sink | None) -> None:
         """Send a request and receive its response; what goes wrong is the response's cause.
 
         Whatever else is raised in the meantime, such as GreenletExit, closes the connection.
         """
-        connection = self._kept.get(origin)
-        if connection is not None:
-            self._kept[origin] = None
-            if response.started - connection.idle_since > _FRESH_S and connection.has_input():
-                connection.close()
-                connection = None
-            else:
-                response.reused = True
-        if connection is None:
-            connection = self._new_connection()
+        started = response.started
+        connection = None if slot.connection is None else slot.take(started)
+        response.reused = connection is not None
         first_byte_timeout_s = self._settings.first_byte_timeout_s
         while True:
             try:
-                if not response.reused:
-                    self._open(connection, origin, response)
+                if connection is None:
+                    connection = Connection(current_reactor())
+                    self._open(connection, slot, response)
                 connection.exchange(payload, response, sink, first_byte_timeout_s)
             except ExchangeError as failure:
-                connection.close()
-                if not _may_repeat(failure, connection, response):
-                    response.cause = failure.cause
-                    return
-                response.reused = False
-                response.retried += 1
-                self.retried += 1
-                connection = self._new_connection()
+                if connection is not None:
+                    connection.close()
+                if _may_repeat(failure, connection, response):
+                    response.reused = False
+                    response.retried += 1
+                    self.retried += 1
+                    connection = None
+                    continue
+                response.cause = failure.cause
+                response.total_s = perf_counter() - started
             except BaseException:
-                connection.close()
+                if connection is not None:
+                    connection.close()
                 raise
             else:
-                self._keep(origin, connection)
-                return
+                ended = perf_counter()
+                response.total_s = ended - started
+                if connection.reusable and slot.connection is None:
+                    connection.idle_since = ended
+                    slot.connection = connection
+                else:
+                    connection.close()
+            return
 
     def close(self) -> None:
         """Close the kept connections and forget the origins."""
-        for connection in self._kept.values():
-            if connection is not None:
-                connection.close()
-        self._kept.clear()
+        for slot in self.slots.values():
+            slot.empty()
+        self.slots.clear()
 
-    def _new_connection(self) -> Connection:
+    def _open(self, connection: Connection, slot: Slot, response: Response) -> None:
         self.connects += 1
-        return Connection(self._reactor)
-
-    def _open(self, connection: Connection, origin: Origin, response: Response) -> None:
         connect_by = perf_counter() + self._settings.connect_timeout_s
-        connection.open(origin, self._tls_of(origin), response, connect_by)
-
-    def _keep(self, origin: Origin, connection: Connection) -> None:
-        if connection.reusable and self._kept.get(origin) is None:
-            connection.idle_since = perf_counter()
-            self._kept[origin] = connection
-        else:
-            connection.close()
-
-    def _tls_of(self, origin: Origin) -> ssl.SSLContext | None:
-        if origin.scheme == "http":
-            return None
-        return tls_context(verify=self._settings.tls_verify, ca_file=self._settings.tls_ca_file)
+        connection.open(slot.origin, slot.tls, response, connect_by)
 
 
-def _may_repeat(failure: ExchangeError, connection: Connection, response: Response) -> bool:
+def _may_repeat(failure: ExchangeError, connection: Connection | None, response: Response) -> bool:
     return (
-        response.reused
+        connection is not None
+        and response.reused
         and failure.lost
         and not connection.answered
         and (response.method in IDEMPOTENT or connection.sent_bytes == 0)

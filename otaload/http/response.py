@@ -59,7 +59,7 @@ class Response:
     tls_s: float = 0.0
     first_byte_at: float = 0.0
     total_s: float = 0.0
-    head: bytes = b""
+    head: bytes | bytearray = b""
     parts: "Sequence[bytes | bytearray]" = ()
     decodes: bool = False
     exception: Exception | None = None

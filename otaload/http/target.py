@@ -1,8 +1,4 @@
-"""Where a request goes: URLs taken apart once and remembered.
-
-`locate` is a pure function behind a process-wide cache of 4,096 entries, so that a URL that is used
-again costs one dictionary lookup (0.1 µs against about 12 µs).
-"""
+"""Where a request goes: URLs taken apart."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -65,7 +61,6 @@ def parse_url(url: str) -> Target:
     return Target(Origin(scheme, host, port), path, host_header, f"{scheme}://{host_header}{path}")
 
 
-@lru_cache(maxsize=4096)
 def locate(base: str, url: str) -> Target:
     """The target of `url`: absolute, or a path that is appended to `base`."""
     if _ABSOLUTE.match(url):

@@ -6,6 +6,7 @@ from gevent.pool import Group
 from locust import User
 from locust.env import Environment
 from locust.exception import StopTest
+from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from otaload.http.client import HttpClient
 from otaload.http.pool import ConnectGuard, Settings
@@ -58,6 +59,18 @@ class LeanHttpUser(User):
         greenlet = super().start(group)
         greenlet.rawlink(self._ended)
         return greenlet
+
+    def stop(self, force: bool = False) -> bool:  # noqa: FBT001, FBT002 - locust's signature
+        """Stop the user: at once while it waits, else once its task is done (`force`: at once).
+
+        Locust kills a waiting user without a mark on it. One whose wait ends in that very moment
+        then begins a request and is killed in it; the mark lets it end by itself instead.
+        """
+        if not force and self._state == LOCUST_STATE_WAITING and self._greenlet is not None:
+            self._state = LOCUST_STATE_STOPPING
+            self._group.killone(self._greenlet)
+            return True
+        return bool(super().stop(force))
 
     def _ended(self, _greenlet: Any) -> None:
         self.client.close()

@@ -12,6 +12,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 from typing import Any, Final
 
@@ -27,7 +28,7 @@ from otaload.http.target import Origin
 WOULD_BLOCK: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 # Reads in a row before others get their turn.
-_BURST: Final = 8
+BURST: Final = 8
 _SEND_STEP_BYTES: Final = 256 * 1024
 _READY: Final = object()
 _EXPIRED: Final = object()
@@ -117,8 +118,7 @@ class Wire:
             raise ExchangeError(cause_of_os_error(error)) from None
         self.tls = tls
         self.write = tls.write
-        read = tls.read
-        self.read = lambda view: read(BUFFER_BYTES, view)
+        self.read = partial(tls.read, BUFFER_BYTES)
 
     def set_deadline(self, deadline: float, cause: str) -> None:
         """From now on waits end at `deadline` (perf_counter), with this cause."""
@@ -154,7 +154,7 @@ class Wire:
         while True:
             if self.burst <= 0 and not (self.tls is not None and self.tls.pending()):
                 self.wait(self.watcher)
-                self.burst = _BURST
+                self.burst = BURST
             try:
                 count = self.read(view)
             except ssl.SSLWantWriteError:
@@ -177,7 +177,7 @@ class Wire:
         while True:
             if self.burst <= 0:
                 self.wait(self.watcher)
-                self.burst = _BURST
+                self.burst = BURST
             try:
                 got: int = self.sock.recv_into(self.reactor.buffer, wanted, _DISCARD)
             except BlockingIOError:

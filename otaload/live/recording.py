@@ -190,9 +190,12 @@ class Recording:
         self._tail.add(windows)
         now_s = time.time()
         shape, runner = self.plan.scenario.shape, self.environment.runner
+        planned = shape.users_at(now_s - self.start_s) if shape else None
+        if shape is None and runner is not None:
+            planned = runner.target_user_count
         row = {
             "second": int(now_s),
-            "planned": shape.users_at(now_s - self.start_s) if shape else None,
+            "planned": planned or 0,
             "users": runner.user_count if runner else 0,
         }
         self._write(windows=windows, rows=[row, *self._sampler.take()])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class Traffic:
     """What one endpoint gets: requests a second, their latencies, and how many of them fail."""
 
     rps: float = 3
-    latencies: Latencies = constant(20)
+    latencies: Latencies = field(default_factory=lambda: constant(20))
     method: str = "POST"
     error_ratio: float = 0.0
     failures: Mapping[int, Mapping[str, int]] | None = None
@@ -57,7 +57,9 @@ def normal_traffic() -> dict[str, Traffic]:
     }
 
 
-def window_of(latencies_ms: Sequence[float] | NDArray[np.float64], causes: Mapping[str, int]) -> Window:
+def window_of(
+    latencies_ms: Sequence[float] | NDArray[np.float64], causes: Mapping[str, int]
+) -> Window:
     """A window with these successes, and failures of 5 ms each."""
     window = Window()
     window.successes = Histogram.of(int(ms * 1000) for ms in latencies_ms)
@@ -133,7 +135,7 @@ def write_run(
     thresholds: str | None = None,
     seed: int = 1,
 ) -> Path:
-    """Write a finished run; `health` gives cores used and lag in ms of every process in a second."""
+    """Write a run; `health` gives cores used and lag in ms of each process in a second."""
     rng = np.random.default_rng(seed)
     content = smoke_meta(end=START_S + duration_s + 0.25) if meta is None else dict(meta)
     run = RunDirectory.create(

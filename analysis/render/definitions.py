@@ -1,0 +1,44 @@
+"""What each number in the report means; docs/report.md says it at length."""
+
+DEFINITIONS = (
+    (
+        "Request",
+        "One completed exchange as the user class timed it: from asking for it until its last "
+        "byte, connecting included where it had to. It counts in the second it started.",
+    ),
+    (
+        "Failure",
+        "A request with an unexpected status, body, size or hash, or with no answer at all. Its "
+        "latency is kept apart, so that a fast error cannot improve a percentile.",
+    ),
+    (
+        "p50, p90, p95, p99",
+        "The latency at rank ⌈q·n⌉ of the n successful requests, from one histogram of them all; "
+        "within 0.39 %. Percentiles of parts are never averaged.",
+    ),
+    ("Max", "The slowest successful request, exact to the microsecond."),
+    ("Error rate", "Failures divided by completed requests, successes and failures together."),
+    ("Requests/s", "Completed requests divided by the seconds of the run or stage."),
+    ("Bytes", "Bytes of bodies received, of successes and failures together."),
+    (
+        "Tier",
+        "Below the pass limit: pass. Below the warning limit: warning. Above the fail limit: "
+        "fail. In the gap between the last two: warning, and labelled so.",
+    ),
+    (
+        "Bounds, proven",
+        "Each bound holds with 95 % confidence: Clopper–Pearson for error rates, order statistics "
+        "for percentiles, widened where requests of a minute depend on each other. A tier is "
+        "proven if both bounds lie in it; the value alone picks the tier.",
+    ),
+    (
+        "p99 drift",
+        "The change of the p99 level, the median over windows of 5 minutes, from the first hour "
+        "after 15 minutes of warm-up to the last hour. Judged in soak runs only.",
+    ),
+    (
+        "Lag",
+        "How late a timer of 50 ms woke at worst in a second. A late generator measures itself.",
+    ),
+    ("CPU", "Processor time that a generator process used in a second, as a share of one core."),
+)

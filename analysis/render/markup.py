@@ -1,0 +1,85 @@
+"""HTML made of elements: whatever is not already markup is escaped, so nothing slips through."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from html import escape
+
+LONGEST_UNBROKEN = 34
+"""Characters in a cell up to which it stays on one line."""
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+class Markup(str):
+    """Text that is HTML already; everything else that goes into an element is escaped."""
+
+    __slots__ = ()
+
+
+def element(name: str, *children: str, **attributes: str) -> Markup:
+    """An HTML element; `class_` stands for the attribute `class`, `for_` for `for`."""
+    written = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{_escaped(value)}"'
+        for key, value in attributes.items()
+        if value
+    )
+    return Markup(f"<{name}{written}>{joined(children)}</{name}>")
+
+
+def joined(children: Iterable[str], separator: str = "") -> Markup:
+    """Several pieces one after the other, each escaped unless it is markup."""
+    return Markup(
+        separator.join(str(c) if isinstance(c, Markup) else _escaped(c) for c in children)
+    )
+
+
+def _escaped(text: str) -> str:
+    return escape(_CONTROL.sub("�", text))
+
+
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    numeric: Iterable[int] = (),
+    caption: str = "",
+) -> Markup:
+    """A table in a frame that scrolls by itself where the page is narrow."""
+    right = set(numeric)
+
+    def cells(kind: str, row: Sequence[str]) -> Markup:
+        return joined(
+            element(
+                kind,
+                cell,
+                class_=_cell_class(cell, is_number=i in right),
+                data_label=columns[i] if kind == "td" else "",
+            )
+            for i, cell in enumerate(row)
+        )
+
+    head = element("thead", element("tr", cells("th", columns)))
+    body = element("tbody", joined(element("tr", cells("td", row)) for row in rows))
+    title = element("caption", caption) if caption else Markup("")
+    return element("div", element("table", title, head, body), class_="scroll", tabindex="0")
+
+
+def _cell_class(cell: str, *, is_number: bool) -> str:
+    if is_number:
+        return "number"
+    return "short" if isinstance(cell, Markup) or len(cell) <= LONGEST_UNBROKEN else ""
+
+
+def pairs(entries: Iterable[tuple[str, str]]) -> Markup:
+    """A list of names and values."""
+    return element(
+        "dl", joined(joined((element("dt", name), element("dd", value))) for name, value in entries)
+    )
+
+
+def bullets(items: Iterable[str]) -> Markup:
+    """A list of sentences."""
+    return element("ul", joined(element("li", item) for item in items))

@@ -1,0 +1,125 @@
+"""`report.html`: one page that needs nothing but itself, neither a network nor a script."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from analysis.limits import Tier
+from analysis.quantities import format_count, format_duration
+from analysis.render.console import SYMBOLS, limits_text, meaning, tier_text
+from analysis.render.definitions import DEFINITIONS
+from analysis.render.markup import Markup, bullets, element, joined, pairs, table
+from analysis.render.sections import (
+    configuration,
+    endpoints,
+    failures,
+    generator,
+    latency,
+    load,
+    p99_drift,
+    stages,
+)
+from analysis.render.stylesheet import CSS
+from analysis.runs import Run
+from analysis.thresholds import Thresholds
+from analysis.verdict import Check, Outcome, Verdict
+
+
+def html(run: Run, verdict: Verdict, thresholds: Thresholds) -> str:
+    """The whole report, from the verdict down to what each of its numbers means."""
+    title = verdict.title or verdict.scenario
+    head = element(
+        "head",
+        Markup('<meta charset="utf-8">'),
+        Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
+        element("title", f"{SYMBOLS[verdict.tier]} {verdict.outcome.value}: {verdict.run}"),
+        element("style", Markup(CSS)),
+    )
+    parts = (
+        _section("Checks", _checks(verdict)),
+        _section("Latency over time", latency(run, thresholds)),
+        p99_drift(run, thresholds),
+        _section("Load", load(run)),
+        _section("Failures", failures(run)),
+        _section("Stages", stages(run)),
+        _section("Endpoints", endpoints(run)),
+        _section("The generator's own health", generator(run, thresholds)),
+        _section("Configuration", configuration(run, thresholds)),
+        _section("What the numbers mean", pairs(DEFINITIONS)),
+    )
+    body = element(
+        "body",
+        element("header", element("h1", title), _banner(verdict)),
+        element("main", *(part for part in parts if part), _footer(verdict)),
+    )
+    return f'<!DOCTYPE html>\n<html lang="en">\n{head}\n{body}\n</html>\n'
+
+
+def _section(title: str, content: Markup) -> Markup:
+    return element("section", element("h2", title), content)
+
+
+def _banner(verdict: Verdict) -> Markup:
+    badges = []
+    if verdict.rehearsal:
+        badges.append(f"Rehearsal: {verdict.rehearsal}; not the real load")
+    if verdict.partial:
+        badges.append("Partial: judged on what there is")
+    if verdict.outcome in (Outcome.INTERRUPTED, Outcome.CRASHED):
+        badges.append(f"{verdict.outcome.value.capitalize()}: no verdict on the service")
+    if verdict.tier is Tier.INCONCLUSIVE:
+        badges.append("Inconclusive: neither pass nor fail")
+    badges += [f"Fault active in the service: {fault}" for fault in verdict.faults]
+    started = datetime.fromtimestamp(verdict.start_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    facts = [
+        verdict.scenario,
+        f"{format_count(verdict.requests)} requests",
+        f"{format_count(verdict.failures)} failures",
+        format_duration(verdict.duration_s),
+        f"started {started}",
+        f"exit code {verdict.exit_code} ({meaning(verdict)})",
+    ]
+    word = f"{SYMBOLS[verdict.tier]} {verdict.outcome.value.upper()}"
+    pieces = [element("div", word, class_="tier")]
+    pieces.append(element("p", verdict.headline, class_="headline"))
+    if badges:
+        shown = joined(element("span", badge, class_="badge") for badge in badges)
+        pieces.append(element("div", shown, class_="badges"))
+    pieces.append(element("p", " · ".join(facts), class_="quiet"))
+    box = element("div", *pieces, class_=f"banner {verdict.tier.value}")
+    more = [box]
+    for title, sentences in (("Reasons", verdict.reasons), ("Notes", verdict.notes)):
+        if sentences:
+            more += [element("h3", title), bullets(sentences)]
+    return joined(more)
+
+
+def _checks(verdict: Verdict) -> Markup:
+    if not verdict.checks:
+        return element("p", "No threshold applies to this run.")
+    columns = ("Tier", "Endpoint", "Metric", "Value", "Pass | warning | fail", "n", "Why")
+    rows = [_check_row(check) for check in verdict.checks]
+    shown = table(columns, rows, numeric=(3, 5), caption="The worst first.")
+    return element("div", shown, class_="checks")
+
+
+def _check_row(check: Check) -> tuple[str, ...]:
+    mark = f"{SYMBOLS[check.tier]} {tier_text(check)}"
+    interval = check.interval_text
+    why = f"{check.reason}. {check.proof[:1].upper()}{check.proof[1:]}."
+    if interval:
+        why += f" 95 % bounds: {interval}."
+    return (
+        element("span", mark, class_=f"mark {check.tier.value}"),
+        check.endpoint,
+        check.metric.name,
+        check.value_text,
+        limits_text(check.limits, check.unit),
+        format_count(check.n),
+        f"{why[:1].upper()}{why[1:]}",
+    )
+
+
+def _footer(verdict: Verdict) -> Markup:
+    text = f"Run {verdict.run}. Made by otaload from the files of the run's directory."
+    return element("footer", text)

@@ -1,0 +1,312 @@
+"""The report's sections below the checks: charts and tables of one run."""
+
+from __future__ import annotations
+
+import math
+import re
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analysis.drift import run_drift
+from analysis.judge import SOAK
+from analysis.limits import ALL_REQUESTS, DRIFT, Limits
+from analysis.measured import Endpoint
+from analysis.metrics import (
+    cause_series,
+    cause_table,
+    endpoint_table,
+    health_series,
+    latency_series,
+    rate_series,
+    stage_table,
+    user_series,
+)
+from analysis.quantities import Unit, format_count, format_duration, format_quantity
+from analysis.render.chart_style import style, svg
+from analysis.render.charts import (
+    causes_figure,
+    drift_figure,
+    health_figure,
+    latency_figure,
+    limit_lines,
+    load_figure,
+)
+from analysis.render.markup import Markup, element, joined, pairs, table
+from analysis.runs import Run
+from analysis.thresholds import Thresholds, resolved_table
+
+MOST_ENDPOINTS = 12
+MOST_CAUSES = 50
+_USERINFO = re.compile(r"//[^/@\s]+@")
+
+
+def latency(run: Run, thresholds: Thresholds) -> Markup:
+    """A chart for all requests and for each of the busiest endpoints."""
+    if not run.endpoints:
+        return element("p", "No request was recorded.")
+    groups: list[tuple[str, list[Endpoint], list[tuple[str, Limits]]]] = []
+    if len(run.endpoints) > 1:
+        groups.append((ALL_REQUESTS, list(run.endpoints), _limits(thresholds, None)))
+    for endpoint in run.endpoints[:MOST_ENDPOINTS]:
+        written = [name for name in thresholds.endpoints if endpoint.answers_to(name)]
+        limits = [limit for name in written for limit in _limits(thresholds, name)]
+        groups.append((run.labels[endpoint], [endpoint], limits))
+    figures = []
+    for number, (label, endpoints_of, limits) in zip(count(1), groups, strict=False):
+        series = latency_series(run, endpoints_of)
+        lines = limit_lines(limits)
+
+        def draw(series: pd.DataFrame = series, lines: list = lines) -> Figure:  # type: ignore[type-arg]
+            return latency_figure(series, lines, run.meta.stages, run.duration_s)
+
+        width, each = format_duration(series["t_s"].iloc[0] * 2), int(series["n"].median())
+        text = f"bins of {width}, about {format_count(each)} successful requests each"
+        figures.append(_figure(f"latency{number}", label, text, draw))
+    left_out = len(run.endpoints) - MOST_ENDPOINTS
+    note = Markup("")
+    if left_out > 0:
+        note = element("p", f"{left_out} less busy endpoints have no chart here.", class_="quiet")
+    return joined((element("div", *figures, class_="charts"), note))
+
+
+def p99_drift(run: Run, thresholds: Thresholds) -> Markup:
+    """The p99 of every window of a soak, and what the diagnostics say; nothing for other runs."""
+    if run.meta.scenario != SOAK or not run.endpoints:
+        return Markup("")
+    drift = run_drift(run)
+    limits = thresholds.limits_of(None, DRIFT)
+    text = f"p99 of all successful requests in windows of {format_duration(drift.window_s)}"
+    chart = _figure("drift", "p99 drift", text, lambda: drift_figure(drift, limits, run.duration_s))
+    entries = [("Judged", drift.insufficient and f"insufficient data: {drift.insufficient}")]
+    if drift.drift_ratio is not None:
+        low, high = _percent(drift.low_ratio), _percent(drift.high_ratio)
+        step = f"{_percent(drift.step_ratio)} at {format_duration(drift.step_at_s or 0)}"
+        entries = [
+            ("Drift", f"{_percent(drift.drift_ratio)} (95 % interval {low} to {high})"),
+            ("Theil–Sen line", f"{_percent(drift.slope_ratio)} over the same time"),
+            ("Mann–Kendall", f"p = {drift.trend_p:.2g} that there is no trend"),
+            ("Best single step", step),
+            ("Indicative", "yes: shorter than 6.25 h" if drift.indicative else "no"),
+        ]
+    caveat = "One run cannot tell a leak from the time of day: a second run at another hour can."
+    notes = [caveat, *([drift.disagreement] if drift.disagreement else [])]
+    listed = joined(element("p", note) for note in notes)
+    body = element("div", chart, element("div", pairs(entries), listed), class_="charts")
+    return element("section", element("h2", "p99 drift"), body)
+
+
+def load(run: Run) -> Markup:
+    """Requests and failures per second against planned and actual users."""
+    figure = _figure(
+        "load",
+        "Requests and users",
+        "completed requests per second, by the second in which they started",
+        lambda: load_figure(rate_series(run), user_series(run), run.meta.stages, run.duration_s),
+    )
+    return element("div", figure, class_="charts")
+
+
+def failures(run: Run) -> Markup:
+    """Failures by cause: a table, and when they happened."""
+    causes = cause_table(run)
+    if not len(causes):
+        return element("p", "No request failed.")
+    total = int(causes["n"].sum())
+    rows = [
+        (
+            str(row["cause"]),
+            str(row["endpoint"]),
+            format_count(row["n"]),
+            f"{row['n'] / total:.1%}",
+            format_duration(row["first_s"]),
+            format_duration(row["last_s"]),
+        )
+        for row in causes.head(MOST_CAUSES).to_dict("records")
+    ]
+    columns = ("Cause", "Endpoint", "Failures", "Share", "First at", "Last at")
+    more = len(causes) - MOST_CAUSES
+    caption = f"and {more} rarer ones" if more > 0 else ""
+    chart = _figure(
+        "causes",
+        "Failures over time",
+        "by cause",
+        lambda: causes_figure(cause_series(run), run.duration_s),
+    )
+    shown = table(columns, rows, numeric=(2, 3, 4, 5), caption=caption)
+    return joined((shown, element("div", chart, class_="charts")))
+
+
+def stages(run: Run) -> Markup:
+    """The stages of the profile and what was measured in each."""
+    frame = stage_table(run)
+    if not len(frame):
+        return element("p", "The run has no stages.")
+    rows = [
+        (
+            str(row["stage"]),
+            f"{format_duration(row['start_s'])} – {format_duration(row['end_s'])}",
+            f"{row['users_from']:g} → {row['users_to']:g}",
+            *_figures(row),
+        )
+        for row in frame.to_dict("records")
+    ]
+    columns = ("Stage", "Time", "Users", *_FIGURE_COLUMNS)
+    return table(columns, rows, numeric=range(3, len(columns)))
+
+
+def endpoints(run: Run) -> Markup:
+    """Every endpoint's figures over the whole run."""
+    if not run.endpoints:
+        return element("p", "No request was recorded.")
+    records = endpoint_table(run).to_dict("records")
+    rows = [(str(row["endpoint"]), *_figures(row)) for row in records]
+    columns = ("Endpoint", *_FIGURE_COLUMNS)
+    shown = table(columns, rows, numeric=range(1, len(columns)))
+    retries = int(run.windows.retries.sum())
+    if not retries:
+        return shown
+    text = f"{format_count(retries)} of these requests repeated one that had failed."
+    return joined((shown, element("p", text)))
+
+
+def generator(run: Run, thresholds: Thresholds) -> Markup:
+    """CPU and timer lag of every process, and how faithfully workers reported."""
+    if len(run.health):
+        shown = _figure(
+            "health",
+            "CPU and timer lag",
+            "mean CPU and worst lag of each bin",
+            lambda: health_figure(health_series(run), thresholds.generator, run.duration_s),
+        )
+        content = element("div", shown, class_="charts")
+    else:
+        content = element("p", "The generator's own health was not recorded.")
+    if not run.meta.workers:
+        return content
+    rows = [
+        (
+            worker.name,
+            format_count(worker.users_max),
+            format_count(worker.reports),
+            format_count(worker.gaps),
+            "lost" if worker.lost else "to the end",
+        )
+        for worker in run.meta.workers
+    ]
+    columns = ("Process", "Users, at most", "Reports", "Missing reports", "Stayed")
+    return joined((content, table(columns, rows, numeric=(1, 2, 3))))
+
+
+def configuration(run: Run, thresholds: Thresholds) -> Markup:
+    """What was run against what, with which versions and limits."""
+    meta = run.meta
+    entries = [
+        ("Scenario", meta.scenario),
+        ("Locustfile", meta.locustfile),
+        *((f"Target {key}", value) for key, value in meta.target.items()),
+        ("Hosts contacted", _listed((h, f"{format_count(n)} requests") for h, n in _hosts(run))),
+        ("Faults in the service", "; ".join(meta.faults) or "none known"),
+        ("Planned", _planned(run)),
+        ("Mix", _listed((name, f"{weight:g}") for name, weight in meta.mix.items())),
+        ("Exercises", "unknown" if meta.exercises is None else ", ".join(meta.exercises)),
+        ("Rehearsal", "no" if meta.rehearsal is None else str(meta.rehearsal)),
+        ("Processes", "" if meta.processes is None else str(meta.processes)),
+        ("Start", _clock(meta.start_s)),
+        ("End", _clock(meta.end_s)),
+        ("Ended", meta.ended),
+        ("Seed", meta.seed),
+        ("Git commit", meta.git_commit),
+        ("Versions", _listed(meta.versions.items())),
+        ("Options", _listed(meta.options.items())),
+    ]
+    cleaned = [(name, _USERINFO.sub("//…@", value)) for name, value in entries if value]
+    parts = [
+        pairs(cleaned),
+        element("h3", "Thresholds"),
+        element("pre", resolved_table(thresholds)),
+    ]
+    if meta.first_crash:
+        parts += [element("h3", "First crash"), element("pre", meta.first_crash)]
+    return joined(parts)
+
+
+_FIGURE_COLUMNS = (
+    "n",
+    "Failures",
+    "Error rate",
+    "p50",
+    "p90",
+    "p95",
+    "p99",
+    "Max",
+    "Bytes",
+    "Requests/s",
+)
+
+
+def _figures(row: Mapping[Any, Any]) -> tuple[str, ...]:
+    n, failed = int(row["n"]), int(row["failures"])
+    times = (row[name] for name in ("p50_ms", "p90_ms", "p95_ms", "p99_ms", "max_ms"))
+    return (
+        format_count(n),
+        format_count(failed),
+        format_quantity(failed / n, Unit.RATIO) if n else "–",
+        *("–" if math.isnan(ms) else format_quantity(ms, Unit.MS) for ms in times),
+        format_bytes(row["bytes_in"]),
+        "–" if math.isnan(row["rps"]) else f"{row['rps']:,.1f}",
+    )
+
+
+def format_bytes(n: float) -> str:
+    """Bytes in the largest unit that leaves at least one of it."""
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if n < 1000 or unit == "TB":
+            return f"{n:.3g} {unit}" if n < 1000 else f"{n:,.0f} {unit}"
+        n /= 1000
+    raise AssertionError("unreachable")
+
+
+def _limits(thresholds: Thresholds, endpoint: str | None) -> list[tuple[str, Limits]]:
+    rows = (row for row in thresholds.rows if row.endpoint == endpoint)
+    return [(row.metric.name, row.limits) for row in rows]
+
+
+def _figure(name: str, title: str, text: str, draw: Callable[[], Figure]) -> Markup:
+    with style(name), warnings.catch_warnings():
+        # The reader's browser has the letters that the font used for measuring lacks.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        drawn = svg(draw(), name)
+    labelled = drawn.replace("<svg ", f'<svg role="img" aria-labelledby="{name}-title" ', 1)
+    caption = element("figcaption", element("strong", title, id=f"{name}-title"), Markup(" "), text)
+    return element("figure", caption, Markup(labelled))
+
+
+def _hosts(run: Run) -> list[tuple[str, int]]:
+    return sorted(run.meta.hosts.items(), key=lambda host: -host[1])
+
+
+def _listed(entries: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in entries)
+
+
+def _planned(run: Run) -> str:
+    users, seconds = run.meta.planned_users, run.meta.planned_s
+    parts = [f"{users:g} users"] if users is not None else []
+    parts += [format_duration(seconds)] if seconds is not None else []
+    return ", ".join(parts)
+
+
+def _clock(time_s: float | None) -> str:
+    if time_s is None:
+        return ""
+    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _percent(ratio: float | None) -> str:
+    return "–" if ratio is None else f"{ratio:+.1%}"

@@ -1,0 +1,425 @@
+"""What is shown: golden files for text, Markdown and JUnit; the page's structure and charts."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from synthetic_runs import (
+    CHECK,
+    DOWNLOAD,
+    PROJECT,
+    REGISTER,
+    START_S,
+    Traffic,
+    constant,
+    lognormal,
+    normal_traffic,
+    smoke_meta,
+    write_run,
+)
+
+from analysis import render
+from analysis.drift import run_drift
+from analysis.judge import judge
+from analysis.metrics import (
+    cause_series,
+    health_series,
+    latency_series,
+    rate_series,
+    user_series,
+)
+from analysis.outputs import judge_directory, write_outputs
+from analysis.quantities import Unit, format_duration, format_quantity
+from analysis.render.chart_style import SERIES, style, svg
+from analysis.render.charts import (
+    causes_figure,
+    drift_figure,
+    health_figure,
+    latency_figure,
+    limit_lines,
+    load_figure,
+    spread,
+)
+from analysis.render.sections import format_bytes
+from analysis.runs import load_run
+from analysis.thresholds import load_thresholds
+from otaload.errors import ConfigurationError
+
+GOLDEN = Path(__file__).parent / "golden"
+THRESHOLDS = load_thresholds(PROJECT / "thresholds.yaml")
+HOSTILE = '<script>alert("x")</script> \x1b[31m & "\'|`*_' + "\x00é💥" + "long" * 30
+
+
+def failing_run(tmp_path):
+    """A constant, and therefore reproducible, run of every tier."""
+    traffic = {
+        CHECK: Traffic(7, constant(2500), failures={30: {"status 503, expected 200": 1}}),
+        DOWNLOAD: Traffic(2, constant(400), method="GET"),
+    }
+    meta = smoke_meta(faults=["error p=0.002 on /updates/check"], notes=["a note of the run"])
+    return write_run(tmp_path, traffic, meta=meta)
+
+
+def hostile_run(tmp_path):
+    traffic = {HOSTILE: Traffic(3, failures={t: {HOSTILE: 1} for t in range(9)}), CHECK: Traffic(3)}
+    meta = smoke_meta(
+        title=HOSTILE,
+        notes=[HOSTILE],
+        faults=[HOSTILE],
+        exercises=None,
+        target={"base_url": "https://user:secret@host/v1", "kind": HOSTILE},
+        versions={HOSTILE: HOSTILE},
+        crashes={"count": 1, "first": HOSTILE},
+        stages=[{"name": HOSTILE, "start_s": 0, "end_s": 60}],
+    )
+    return write_run(tmp_path, traffic, meta=meta, processes=(HOSTILE,))
+
+
+@pytest.mark.parametrize(
+    ("name", "draw"),
+    [
+        ("verdict.txt", render.text),
+        ("summary.md", render.markdown),
+        ("junit.xml", render.junit),
+        ("verdict.json", render.json),
+    ],
+)
+def test_the_outputs_equal_the_golden_files(tmp_path, name, draw):
+    verdict = judge_directory(failing_run(tmp_path))
+    shown = draw(verdict).replace(str(tmp_path), "reports")
+    if not (GOLDEN / name).exists():
+        (GOLDEN / name).write_text(shown)
+    assert shown == (GOLDEN / name).read_text()
+
+
+def test_the_table_fits_a_terminal_also_with_long_names(tmp_path):
+    for path in (failing_run(tmp_path), hostile_run(tmp_path)):
+        lines = render.text(judge_directory(path)).splitlines()
+        assert max(len(line) for line in lines) <= 120
+        assert not any("\x1b" in line or "\x00" in line for line in lines)
+
+
+def test_colour_is_only_used_when_asked_for(tmp_path):
+    verdict = judge_directory(failing_run(tmp_path))
+    assert "\x1b" not in render.text(verdict)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", render.text(verdict, colour=True))
+    assert plain == render.text(verdict)
+
+
+def test_junit_has_one_case_a_check_and_counts_its_failures(tmp_path):
+    verdict = judge_directory(failing_run(tmp_path))
+    suite = ElementTree.fromstring(render.junit(verdict)).find("testsuite")  # noqa: S314 - our own
+    assert len(suite.findall("testcase")) == int(suite.get("tests")) == len(verdict.checks)
+    assert len(suite.findall("testcase/failure")) == int(suite.get("failures")) == 4
+
+
+def test_junit_errs_where_the_run_cannot_be_judged_and_survives_hostile_names(tmp_path):
+    verdict = judge_directory(hostile_run(tmp_path))
+    suite = ElementTree.fromstring(render.junit(verdict)).find("testsuite")  # noqa: S314 - our own
+    assert suite.get("errors") == "1"
+    assert suite.find("testcase/error").get("type") == "crashed"
+
+
+def test_junit_fails_warnings_only_when_the_exit_code_does(tmp_path):
+    path = write_run(tmp_path, {**normal_traffic(), CHECK: Traffic(7, constant(600))})
+    assert "<failure" not in render.junit(judge_directory(path))
+    assert "<failure" in render.junit(judge_directory(path, fail_on_warning=True))
+
+
+def test_the_json_says_everything_about_a_check(tmp_path):
+    content = json.loads(render.json(judge_directory(failing_run(tmp_path))))
+    assert (content["format"], content["tier"], content["exit_code"]) == (1, "fail", 99)
+    check = next(c for c in content["checks"] if c["endpoint"] == CHECK and c["metric"] == "p99")
+    assert check["value"] == 2500
+    assert check["limits"]["fail_above"] == {"value": 5000, "origin": "global"}
+
+
+# The page
+
+VOID = {"meta", "br", "hr", "img", "input", "link"}
+
+
+class Walk(HTMLParser):
+    """Checks that elements nest, and gathers text, ids and attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.references: list[str] = []
+        self.elements: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value)
+            if name in ("href", "src", "xlink:href", "action", "data"):
+                self.references.append(value)
+            assert not name.startswith("on")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def page_of(path):
+    run = load_run(path)
+    page = render.html(run, judge(run, THRESHOLDS), THRESHOLDS)
+    walk = Walk()
+    walk.feed(page)
+    walk.close()
+    assert walk.open == []
+    return page, walk
+
+
+def test_the_page_is_well_formed_and_its_ids_are_unique(tmp_path):
+    _, walk = page_of(failing_run(tmp_path))
+    assert len(walk.ids) == len(set(walk.ids))
+    assert walk.elements.count("svg") == 6  # all, two endpoints, load, causes, health
+
+
+def test_the_page_refers_to_nothing_outside_itself(tmp_path):
+    page, walk = page_of(failing_run(tmp_path))
+    assert all(reference.startswith("#") for reference in walk.references)
+    assert {reference[1:] for reference in walk.references} <= set(walk.ids)
+    for forbidden in ("http://", "https://", "@import", "src=", "<script", "xmlns"):
+        assert forbidden not in page
+
+
+def test_hostile_names_are_shown_and_never_run(tmp_path):
+    page, walk = page_of(hostile_run(tmp_path))
+    assert "script" not in walk.elements
+    assert "<script" not in page
+    assert '<script>alert("x")</script>' in walk.text
+    assert "\x00" not in page
+    assert "\x1b" not in page
+    assert "secret" not in page
+
+
+def test_the_page_shows_its_sections_in_order(tmp_path):
+    page, _ = page_of(failing_run(tmp_path))
+    assert re.findall(r"<h2>(.*?)</h2>", page) == [
+        "Checks",
+        "Latency over time",
+        "Load",
+        "Failures",
+        "Stages",
+        "Endpoints",
+        "The generator&#x27;s own health",
+        "Configuration",
+        "What the numbers mean",
+    ]
+
+
+def test_the_banner_marks_all_that_limits_the_verdict(tmp_path):
+    meta = smoke_meta(
+        rehearsal={"time_scale": 0.1, "user_scale": 1}, faults=["hang"], interrupted="SIGTERM"
+    )
+    _, walk = page_of(write_run(tmp_path, meta=meta))
+    for mark in (
+        "? INTERRUPTED",
+        "Rehearsal: time × 0.1, users × 1",
+        "Fault active in the service: hang",
+        "Inconclusive: neither pass nor fail",
+    ):
+        assert mark in walk.text
+
+
+@pytest.mark.parametrize(
+    "traffic", [{}, {CHECK: Traffic(3, error_ratio=1.0)}, {CHECK: Traffic(0.02)}]
+)
+def test_a_run_with_next_to_nothing_in_it_has_a_page(tmp_path, traffic):
+    page_of(write_run(tmp_path, traffic))
+    path = write_run(tmp_path, traffic, meta={"scenario": "soak"}, health=None)
+    (path / "users.jsonl").write_text("")
+    page_of(path)
+
+
+def test_many_endpoints_share_the_page(tmp_path):
+    traffic = {f"/endpoint/{i}": Traffic(1) for i in range(15)}
+    _, walk = page_of(write_run(tmp_path, traffic))
+    assert "3 less busy endpoints have no chart here." in walk.text
+
+
+# Charts
+
+
+def test_the_latency_chart_draws_the_series_and_every_limit(tmp_path):
+    run = load_run(write_run(tmp_path))
+    series = latency_series(run, run.endpoints)
+    limits = [(row.metric.name, row.limits) for row in THRESHOLDS.rows if row.endpoint is None]
+    lines = limit_lines(limits)
+    with style("t"):
+        figure = latency_figure(series, lines, run.meta.stages, run.duration_s)
+        drawn = svg(figure, "t")
+    (axes,) = figure.axes
+    for line, name in zip(axes.lines[:3], ("p50_ms", "p95_ms", "p99_ms"), strict=True):
+        assert line.get_ydata().tolist() == series[name].tolist()
+    assert len({line.get_linestyle() for line in axes.lines[:2]}) == 2
+    assert sorted(line.get_ydata()[0] for line in axes.lines[3:9]) == [
+        800,
+        1500,
+        1500,
+        2000,
+        3000,
+        5000,
+    ]
+    for label in ("p95 pass 800 ms", "p95 fail 2000 ms", "p99 warning 3000 ms"):
+        assert f">{label}</text>" in drawn
+    assert "var(--series-1)" in drawn
+    assert SERIES[0] not in drawn
+
+
+def test_equal_limits_share_a_line():
+    limits = [("p95", THRESHOLDS.limits_of(DOWNLOAD, row.metric)) for row in THRESHOLDS.rows[:1]]
+    assert [line.label for line in limit_lines(limits)] == ["p95 pass, fail 2000 ms"]
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 1), max_size=12))
+def test_labels_keep_their_order_and_their_distance(positions):
+    moved = spread(sorted(positions), 0.07)
+    assert all(after - before >= 0.07 - 1e-9 for before, after in pairwise(moved))
+    assert len(moved) == len(positions)
+
+
+def test_the_load_chart_draws_rates_and_users(tmp_path):
+    run = load_run(failing_run(tmp_path))
+    rates, users = rate_series(run), user_series(run)
+    with style("t"):
+        figure = load_figure(rates, users, (), run.duration_s)
+    above, below = figure.axes
+    assert above.lines[0].get_ydata().tolist() == rates["rps"].tolist()
+    assert above.lines[1].get_ydata().sum() == 1
+    assert below.lines[1].get_ydata().max() == 10
+
+
+def test_the_causes_chart_draws_a_line_for_each_cause(tmp_path):
+    failures = {3: {"_reset": 2, "$x$ <b>": 1}}
+    run = load_run(write_run(tmp_path, {CHECK: Traffic(2, failures=failures)}))
+    with style("t"):
+        drawn = svg(causes_figure(cause_series(run), run.duration_s), "t")
+    assert "_reset</text>" in drawn
+    assert "$x$ &lt;b&gt;</text>" in drawn
+
+
+@pytest.mark.parametrize(("processes", "lines"), [(2, 2), (9, 1)])
+def test_the_health_chart_draws_each_process_or_the_worst_of_many(tmp_path, processes, lines):
+    names = [f"w{i}" for i in range(processes)]
+    run = load_run(write_run(tmp_path, processes=names))
+    with style("t"):
+        figure = health_figure(health_series(run), THRESHOLDS.generator, run.duration_s)
+    assert len(figure.axes[0].lines) == lines + 1  # and the limit
+    assert figure.axes[1].lines[-1].get_ydata()[0] == 50
+
+
+def test_the_drift_chart_draws_the_windows_and_both_levels(tmp_path):
+    meta = smoke_meta(scenario="soak", planned={"duration_s": 960.0}, end=START_S + 960.0)
+    traffic = {CHECK: Traffic(12, lognormal(30))}
+    run = load_run(write_run(tmp_path, traffic, duration_s=960, meta=meta))
+    drift = run_drift(run)
+    assert drift.drift_ratio is not None
+    with style("t"):
+        figure = drift_figure(drift, THRESHOLDS.rows[3].limits, run.duration_s)
+    points, first, last = figure.axes[0].lines[:3]
+    assert len(points.get_ydata()) == 93
+    assert first.get_ydata()[0] == pytest.approx(np.nanmedian(drift.window_p99_ms[:12]), rel=1e-3)
+    assert last.get_xdata()[1] == 960
+    assert "p99 drift" in page_of(run.path)[0]
+
+
+# Files and numbers
+
+
+def test_the_outputs_are_written_whole_and_can_be_rebuilt(tmp_path):
+    run = load_run(failing_run(tmp_path))
+    verdict = judge(run, THRESHOLDS)
+    paths = write_outputs(run, verdict, THRESHOLDS)
+    assert sorted(p.name for p in paths) == [
+        "junit.xml",
+        "report.html",
+        "summary.md",
+        "verdict.json",
+    ]
+    first = {path: path.read_bytes() for path in paths}
+    for path in paths:
+        path.unlink()
+    write_outputs(load_run(run.path), verdict, THRESHOLDS)
+    assert {path: path.read_bytes() for path in paths} == first
+    assert not list(run.path.glob("*.draft"))
+
+
+def test_a_directory_that_cannot_be_written_is_an_error_with_a_remedy(tmp_path):
+    run = load_run(failing_run(tmp_path))
+    verdict = judge(run, THRESHOLDS)
+    (run.path / "verdict.json").mkdir()
+    with pytest.raises(ConfigurationError, match="the outputs cannot be written"):
+        write_outputs(run, verdict, THRESHOLDS)
+
+
+@pytest.mark.parametrize(
+    ("value", "others", "text"),
+    [
+        (2000.4, (2000,), "2000.4 ms"),
+        (2000, (2000,), "2000 ms"),
+        (1700.4, (2000,), "1700 ms"),
+        (0.0456, (), "0.0456 ms"),
+        (12.345, (), "12.3 ms"),
+        (0, (), "0 ms"),
+    ],
+)
+def test_a_value_has_as_many_digits_as_set_it_apart_from_its_limits(value, others, text):
+    assert format_quantity(value, Unit.MS, apart_from=others) == text
+
+
+def test_ratios_are_shown_as_percentages():
+    assert format_quantity(0.00012, Unit.RATIO, apart_from=(0.0001,)) == "0.012 %"
+    assert format_quantity(0.0001002, Unit.RATIO, apart_from=(0.0001,)) == "0.01002 %"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (0.25, "0.2 s"),
+        (59.6, "1 min"),
+        (61, "1 min 1 s"),
+        (28_800, "8 h"),
+        (3660, "1 h 1 min"),
+    ],
+)
+def test_durations_are_in_the_largest_units(seconds, text):
+    assert format_duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("n", "text"),
+    [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (2.5e9, "2.5 GB"), (3e15, "3,000 TB")],
+)
+def test_bytes_are_in_the_largest_unit(n, text):
+    assert format_bytes(n) == text
+
+
+def test_reading_a_name_twice_gives_the_same_page(tmp_path):
+    path = write_run(tmp_path, {REGISTER: Traffic(3)})
+    assert page_of(path)[0] == page_of(path)[0]

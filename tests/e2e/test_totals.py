@@ -1,0 +1,66 @@
+"""A run's totals are the service's own, to the request and the byte."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.running import Bench, assert_reconciled, free_ports
+
+# Every answer takes a second and a half, so requests are under way whenever the load ends.
+SLOW = ("--faults", "latency:ms=1100")
+
+
+@pytest.mark.parametrize("faults", [(), SLOW], ids=["idle at the end", "in flight at the end"])
+def test_a_local_run_counts_what_the_service_counts(bench: Bench, faults: tuple[str, ...]) -> None:
+    ended = bench.run("smoke", "--time-scale", "0.08", *faults)
+
+    assert ended.meta["complete"] is True
+    assert_reconciled(ended)
+
+
+@pytest.mark.parametrize("faults", [(), SLOW], ids=["idle at the end", "in flight at the end"])
+def test_two_processes_count_what_the_service_counts(
+    bench: Bench, faults: tuple[str, ...]
+) -> None:
+    port = free_ports(1)[0]
+    ended = bench.run(
+        "smoke",
+        *("--time-scale", "0.08", "--user-scale", "3", "--processes", "2"),
+        *("--master-bind-port", str(port), "--master-port", str(port), *faults),
+    )
+
+    assert ended.code == 0, ended.output
+    assert len(ended.meta["workers"]) == 2
+    assert not any(worker["lost"] or worker["gaps"] for worker in ended.meta["workers"])
+    assert_reconciled(ended)
+
+
+@pytest.mark.parametrize("faults", [(), SLOW], ids=["idle at the end", "in flight at the end"])
+def test_a_master_and_two_workers_started_by_hand_count_what_the_service_counts(
+    bench: Bench, faults: tuple[str, ...]
+) -> None:
+    port = str(free_ports(1)[0])
+    master = bench.start(
+        *bench.options("smoke", "--time-scale", "0.08", "--user-scale", "3", *faults),
+        *("--master", "--expect-workers", "2", "--master-bind-port", port),
+    )
+    workers = [
+        bench.start(
+            *("-f", "locustfiles/smoke.py", "--worker", "--master-port", port), log=f"worker-{n}"
+        )
+        for n in range(2)
+    ]
+    ended = bench.wait(master)
+
+    assert ended.code == 0, ended.output
+    assert [worker.wait(20) for worker in workers] == [0, 0]
+    assert len(ended.meta["workers"]) == 2
+    assert_reconciled(ended)
+
+
+def test_failures_are_counted_by_run_and_service_alike(bench: Bench) -> None:
+    ended = bench.run("smoke", "--time-scale", "0.1", "--faults", "error:p=0.3,seed=7")
+
+    failures = sum(entry.failures for entry in ended.totals().values())
+    assert failures > 0
+    assert_reconciled(ended)
