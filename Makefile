@@ -7,7 +7,7 @@ DEV := $(VENV)/.dev
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup smoke load stress soak spike breakpoint health test lint format staging bench clean
+.PHONY: help setup smoke load stress soak spike breakpoint health test lint format docs staging bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,9 @@ lint: $(DEV) ## check style and types
 format: $(DEV) ## rewrite the code in the project's style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+docs: $(DEV) ## write the pages that are made from the code
+	@$(BIN)/python docs/build.py
 
 staging: $(RUNTIME) ## start the embedded service in the foreground
 	@$(BIN)/otaload staging

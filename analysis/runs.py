@@ -139,7 +139,7 @@ def load_run(path: Path) -> Run:
         health=_named(_frame(health, HEALTH_COLUMNS, start_s), meta),
         causes=_causes(reader.causes, start_s),
         start_s=start_s,
-        notes=(*meta.notes, *notes, *found),
+        notes=(*notes, *found),
         damage=tuple(damage),
     )
 

@@ -119,6 +119,8 @@ def load_targets(path: Path, environ: Mapping[str, str]) -> Targets:
     download = endpoints.section("download")
     mode = download.choice("mode", DOWNLOAD_MODES, "follow")
     verify_hook = download.text("verify_hook")
+    # Read even where the environment wins: a key nobody reads is an unknown one.
+    app_id, release_id = target.text("app_id") or "test-app-001", target.text("release_id")
     base_url, source = environ.get("API_BASE_URL") or None, "API_BASE_URL"
     configured = target.text("base_url")
     if base_url is None and configured:
@@ -126,8 +128,8 @@ def load_targets(path: Path, environ: Mapping[str, str]) -> Targets:
     targets = Targets(
         base_url=check_base_url(base_url, source) if base_url else None,
         base_url_source=source,
-        app_id=environ.get("LOAD_TEST_APP_ID") or target.text("app_id") or "test-app-001",
-        release_id=environ.get("LOAD_TEST_RELEASE_ID") or target.text("release_id"),
+        app_id=environ.get("LOAD_TEST_APP_ID") or app_id,
+        release_id=environ.get("LOAD_TEST_RELEASE_ID") or release_id,
         api_key=environ.get("LOAD_TEST_API_KEY") or None,
         check=_endpoint(endpoints.section("check"), "/updates/check", "none", (200,)),
         register=_endpoint(endpoints.section("register"), "/devices/register", "none", (200, 201)),

@@ -11,6 +11,7 @@ from analysis.quantities import (
     format_count,
     format_duration,
     format_limit,
+    plural,
     printable,
     shorten,
 )
@@ -47,8 +48,9 @@ def text(verdict: Verdict, *, colour: bool = False) -> str:
 
 def about(verdict: Verdict) -> str:
     """What was run, in one line."""
-    parts = [verdict.scenario, f"{format_count(verdict.requests)} requests"]
-    parts.append(f"{format_count(verdict.failures)} failures")
+    parts = [verdict.scenario]
+    for n, noun in ((verdict.requests, "request"), (verdict.failures, "failure")):
+        parts.append(f"{format_count(n)} {plural(n, noun)}")
     parts.append(format_duration(verdict.duration_s))
     if verdict.target.get("kind"):
         parts.append(f"{verdict.target['kind']} target")

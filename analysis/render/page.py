@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from analysis.limits import Tier
-from analysis.quantities import format_count, format_duration
+from analysis.quantities import format_count, format_duration, plural
 from analysis.render.console import SYMBOLS, limits_text, meaning, tier_text
 from analysis.render.definitions import DEFINITIONS
 from analysis.render.markup import Markup, bullets, element, joined, pairs, table
@@ -73,8 +73,8 @@ def _banner(verdict: Verdict) -> Markup:
     started = datetime.fromtimestamp(verdict.start_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     facts = [
         verdict.scenario,
-        f"{format_count(verdict.requests)} requests",
-        f"{format_count(verdict.failures)} failures",
+        f"{format_count(verdict.requests)} {plural(verdict.requests, 'request')}",
+        f"{format_count(verdict.failures)} {plural(verdict.failures, 'failure')}",
         format_duration(verdict.duration_s),
         f"started {started}",
         f"exit code {verdict.exit_code} ({meaning(verdict)})",

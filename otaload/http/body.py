@@ -31,7 +31,7 @@ class Decoder(Protocol):
 class Sink:
     """Takes a body piece by piece; `kept` and `digest` are what is left of it."""
 
-    __slots__ = ("_decoders", "_hash", "_keep", "_max_kept", "_pieces", "_size")
+    __slots__ = ("_decoders", "_fed", "_hash", "_keep", "_max_kept", "_pieces", "_size")
 
     def __init__(self, *, keep: bool, digest: str | None, max_kept_bytes: int) -> None:
         self._keep = keep
@@ -40,6 +40,7 @@ class Sink:
         self._pieces: list[bytes | bytearray] = []
         self._size = 0
         self._decoders: list[Decoder] = []
+        self._fed = False  # an empty body is complete in any coding
 
     @property
     def drops(self) -> bool:
@@ -56,6 +57,7 @@ class Sink:
         if not self._decoders:
             self._take(data)
             return
+        self._fed = self._fed or len(data) > 0
         try:
             for piece in self._decoded(data, 0):
                 self._take(piece)
@@ -64,7 +66,7 @@ class Sink:
 
     def finish(self) -> None:
         """The body has ended; a coded stream that has not is a failure."""
-        if self._decoders and self._size and not all(one.complete() for one in self._decoders):
+        if self._fed and not all(decoder.complete() for decoder in self._decoders):
             raise ExchangeError(BODY_UNDECODABLE)
 
     @property
@@ -155,12 +157,14 @@ class _Brotli:
         self._stream = brotli.Decompressor()
 
     def pieces(self, data: Piece) -> Iterator[bytes]:
-        piece = self._stream.process(bytes(data), output_buffer_limit=_STEP_BYTES)
+        stream = self._stream
+        piece = stream.process(bytes(data), output_buffer_limit=_STEP_BYTES)
         while piece:
             yield piece
-            if self._stream.can_accept_more_data():
+            if stream.is_finished():
                 return
-            piece = self._stream.process(b"", output_buffer_limit=_STEP_BYTES)
+            # It may hold back output even where it says that it takes more input.
+            piece = stream.process(b"", output_buffer_limit=_STEP_BYTES)
 
     def complete(self) -> bool:
         return bool(self._stream.is_finished())

@@ -113,12 +113,11 @@ class Connection(Wire):
             else:
                 response.head = self._receive_head(bytearray(reactor.first_view[:count]))
             response.status_code = self.status_code
-            if sink is None:
-                if not self.done:
-                    self._receive_body(response, None)
+            if sink is None and self.done and response.method != "HEAD":
                 response.parts = parts
+                self._deliver(None, response)
             else:
-                self._fill(sink, response)
+                self._take_body(sink, response)
         except OSError as error:
             raise ExchangeError(cause_of_os_error(error), lost=True) from None
         finally:
@@ -129,9 +128,9 @@ class Connection(Wire):
             self.reusable = False
 
     def on_message_begin(self) -> None:
-        """A second message where there should be none."""
+        """A second message, where there should be none, is not parsed."""
         if self.done:
-            self.surplus = True
+            raise ValueError("surplus")
 
     def on_headers_complete(self) -> None:
         """A head is there; one that is interim (1xx) is followed by another."""
@@ -188,7 +187,24 @@ class Connection(Wire):
             self._feed(view[:count])
         return final_head(bytes(raw))
 
-    def _fill(self, sink: Sink, response: "Response") -> None:
+    def _end_at_head(self, response: "Response") -> None:
+        """A HEAD's response ends there, whatever length it announces."""
+        if self.body_bytes:
+            self.surplus = True
+            self.body_bytes = 0
+            self.parts.clear()
+        self.reusable = _stays_open(response.head, response.headers)
+        self._renew_parser()
+
+    def _take_body(self, sink: Sink | None, response: "Response") -> None:
+        if response.method == "HEAD":
+            self._end_at_head(response)
+        if sink is None:
+            self._deliver(None, response)
+            if not self.done:
+                self._receive_body(response, None)
+            response.parts = self.parts
+            return
         if response.decodes:
             sink.decode(response.headers.get("content-encoding", ""))
         self._deliver(sink, response)
@@ -200,11 +216,7 @@ class Connection(Wire):
 
     def _receive_body(self, response: "Response", sink: Sink | None) -> None:
         headers = response.headers
-        if response.method == "HEAD":
-            self.surplus = self.body_bytes > 0
-            self.reusable = _stays_open(response.head, headers)
-            self._renew_parser()
-        elif "transfer-encoding" in headers and _last_is_chunked(headers):
+        if "transfer-encoding" in headers and _last_is_chunked(headers):
             while not self.done:
                 count = self.receive(self.reactor.view)
                 if count == 0:

@@ -1,0 +1,124 @@
+"""The web UI: a run is started in the form, judged when it ends, and shown on a page."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+from tests.e2e.running import Bench, Ended, assert_reconciled, free_ports
+
+
+class Ui:
+    """A Locust with its web UI on a port of its own."""
+
+    def __init__(self, bench: Bench, scenario: str, *options: str) -> None:
+        self.port = free_ports(1)[0]
+        arguments = [a for a in bench.options(scenario, *options) if a != "--headless"]
+        self.bench = bench
+        self.process = bench.start(*arguments, "--web-port", str(self.port))
+        self.until(lambda: self.get("/") is not None)
+
+    def get(self, path: str) -> str | None:
+        """A page's text; None while the server is not there."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as page:
+                return str(page.read().decode())
+        except (OSError, ValueError):
+            return None
+
+    def swarm(self, **form: str) -> dict[str, Any]:
+        """Send the form that starts a run."""
+        return self.post("/swarm", user_count="1", spawn_rate="1", **form)
+
+    def post(self, path: str, **form: str) -> dict[str, Any]:
+        """Send a form; answers with the JSON that comes back."""
+        data = urllib.parse.urlencode(form).encode()
+        url = f"http://127.0.0.1:{self.port}{path}"
+        with urllib.request.urlopen(url, data=data, timeout=30) as page:
+            answer: dict[str, Any] = json.loads(page.read())
+        return answer
+
+    def until(self, condition: Callable[[], bool], timeout_s: float = 30) -> None:
+        """Wait for something to become true."""
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < deadline, (self.bench.folder / "log").read_text()
+            time.sleep(0.1)
+
+    def runs(self) -> list[Ended]:
+        """The runs so far, judged ones."""
+        return [
+            Ended(0, "", path)
+            for path in sorted(self.bench.reports.glob("2*"))
+            if (path / "report.html").exists()
+        ]
+
+    def quit(self) -> Ended:
+        """Ctrl-C."""
+        self.process.send_signal(signal.SIGINT)
+        return self.bench.wait(self.process)
+
+
+def test_runs_started_in_the_form_are_judged_one_by_one_and_shown(bench: Bench) -> None:
+    ui = Ui(bench, "smoke", "--time-scale", "0.05")
+    for count in (1, 2):
+        assert ui.swarm()["success"] is True
+        ui.until(lambda count=count: len(ui.runs()) == count)
+        ui.until(lambda: "Smoke" in (ui.get("/otaload") or ""))
+    ended = ui.quit()
+
+    assert ended.code == 0, ended.output
+    assert len(ui.runs()) == 2
+    for run in ui.runs():
+        assert run.meta["ended"] == "finished"
+        assert_reconciled(run)
+
+
+def test_a_run_stopped_in_the_web_ui_is_interrupted(bench: Bench) -> None:
+    ui = Ui(bench, "smoke")
+    ui.swarm()
+    bench.await_line("recording to")
+    time.sleep(3)
+    assert ui.post("/stop")["success"] is True
+    ui.until(lambda: len(ui.runs()) == 1)
+    ended = ui.quit()
+
+    assert ended.meta["interrupted"] == "the web UI"
+    assert ended.verdict["exit_code"] == 105
+    assert ended.code == 105
+    assert_reconciled(ended)
+
+
+def test_a_start_that_cannot_work_is_refused_in_the_form(bench: Bench) -> None:
+    bench.targets.write_text("production: [{ host: api.bundlenudge.com }]\n")
+    ui = Ui(bench, "smoke")
+    refused = [
+        ui.swarm(host="https://api.bundlenudge.com"),
+        ui.swarm(host=f"http://127.0.0.1:{free_ports(1)[0]}"),
+        ui.swarm(time_scale="-1"),
+    ]
+
+    assert [answer["success"] for answer in refused] == [False] * 3
+    assert "is production" in refused[0]["message"]
+    assert "cannot be reached" in refused[1]["message"]
+    assert "--time-scale" in refused[2]["message"]
+    assert not list(bench.reports.glob("*"))
+    ended = ui.quit()
+    assert ended.code == 0, ended.output
+
+
+def test_ctrl_c_during_a_run_judges_it_before_leaving(bench: Bench) -> None:
+    ui = Ui(bench, "smoke")
+    ui.swarm()
+    bench.await_line("recording to")
+    time.sleep(3)
+    ended = ui.quit()
+
+    assert ended.code == 105, ended.output
+    assert ended.meta["complete"] is True
+    assert_reconciled(ended)

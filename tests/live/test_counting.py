@@ -1,0 +1,96 @@
+"""Locust's events become windows, whoever fires them."""
+
+from __future__ import annotations
+
+import time
+
+from locust.env import Environment
+
+from otaload.live.counting import Counting
+
+
+def fire(environment: Environment, **changes: object) -> None:
+    """Fire a request event as Locust's own clients do."""
+    environment.events.request.fire(
+        **{
+            "request_type": "GET",
+            "name": "/x",
+            "response_time": 12.5,
+            "response_length": 100,
+            "exception": None,
+            "context": {},
+            "response": None,
+            "start_time": 1000.9,
+            "url": "http://host:81/x?y",
+            **changes,
+        }
+    )
+
+
+def test_a_request_lands_in_the_second_in_which_it_started() -> None:
+    environment = Environment()
+    counting = Counting(environment)
+    fire(environment)
+
+    ((key, window),) = counting.recorder.take()
+    assert key == (1000, "GET", "/x")
+    assert (window.successes.n, window.bytes_in) == (1, 100)
+    assert window.successes.max_us == 12_500
+    assert counting.hosts == {"host:81": 1}
+
+
+def test_a_client_that_does_not_say_when_it_started_is_reckoned_back() -> None:
+    environment = Environment()
+    counting = Counting(environment)
+    before = time.time()
+    fire(environment, start_time=None, response_time=5000.0, url=None)
+
+    ((key, _),) = counting.recorder.take()
+    assert abs(key.second - (before - 5)) <= 1.5
+    assert counting.hosts == {}
+
+
+def test_an_exception_is_a_failure_with_its_text() -> None:
+    environment = Environment()
+    counting = Counting(environment)
+    fire(environment, exception=ConnectionError("refused"))
+    fire(environment, exception=KeyError())
+
+    ((_, window),) = counting.recorder.take()
+    assert window.causes == {"refused": 1, "KeyError": 1}
+    assert window.successes.n == 0
+
+
+def test_a_repeated_request_is_counted_as_one_and_as_a_retry() -> None:
+    environment = Environment()
+    counting = Counting(environment)
+    fire(environment, context={"otaload_retry": True})
+
+    ((_, window),) = counting.recorder.take()
+    assert (window.n, window.retries) == (1, 1)
+
+
+def test_the_first_crash_is_kept_with_its_traceback_and_all_are_counted() -> None:
+    environment = Environment()
+    counting = Counting(environment)
+    for text in ("first", "second"):
+        try:
+            raise ValueError(text)
+        except ValueError as error:
+            environment.events.user_error.fire(
+                user_instance=None, exception=error, tb=error.__traceback__
+            )
+
+    assert counting.crashes == 2
+    assert "ValueError: first" in (counting.first_crash or "")
+    assert "test_counting.py" in (counting.first_crash or "")
+
+
+def test_a_reset_forgets_the_last_run() -> None:
+    environment = Environment()
+    counting = Counting(environment)
+    fire(environment)
+    counting.reset()
+
+    assert counting.recorder.take() == []
+    assert counting.hosts == {}

@@ -1,0 +1,85 @@
+"""What workers tell the master survives the way, and what does not is noticed."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otaload.live.reports import MalformedReportError, Report, pack, unpack
+from otaload.live.workers import Ledger
+from otaload.record import Histogram, Window, WindowKey
+
+
+def report(sequence: int, **rest: object) -> Report:
+    """A report with one window."""
+    window = Window()
+    window.successes = Histogram.of([1, 2, 3_000_000])
+    window.failures = Histogram.of([5])
+    window.causes = {"connection reset": 1}
+    window.bytes_in = 12
+    fields = {"worker": "w1", "users": 3, "health": [{"second": 1, "lag_ms": 0.5}], **rest}
+    return Report(sequence=sequence, windows=[(WindowKey(7, "GET", "/x"), window)], **fields)  # type: ignore[arg-type]
+
+
+def test_a_report_comes_out_as_it_went_in() -> None:
+    sent = report(4, hosts={"h:1": 9}, crashes=2, first_crash="boom", refused="no", final=True)
+
+    assert unpack(pack(sent)) == sent
+
+
+@given(st.binary(max_size=200))
+def test_arbitrary_bytes_are_malformed_and_nothing_worse(data: bytes) -> None:
+    with pytest.raises(MalformedReportError):
+        unpack(data)
+
+
+@given(st.integers(0, 400), st.integers(0, 255))
+def test_a_damaged_report_is_malformed_or_still_a_report(place: int, byte: int) -> None:
+    data = bytearray(pack(report(1)))
+    data[place % len(data)] = byte
+    try:
+        assert isinstance(unpack(bytes(data)), Report)
+    except MalformedReportError:
+        pass
+
+
+@pytest.mark.parametrize("data", [None, 5, "text", [], {"a": 1}])
+def test_what_is_not_bytes_is_malformed(data: object) -> None:
+    with pytest.raises(MalformedReportError):
+        unpack(data)
+
+
+def test_numbers_without_a_gap_are_no_gap() -> None:
+    ledger = Ledger()
+    for sequence in (1, 2, 3):
+        ledger.enter(report(sequence, final=sequence == 3))
+
+    assert ledger.notes() == []
+    assert ledger.finished() == {"w1"}
+    assert ledger.as_json()[0] | {"lost": False, "gaps": 0, "reports": 3} == ledger.as_json()[0]
+
+
+def test_a_skipped_number_and_an_unreadable_report_are_gaps() -> None:
+    ledger = Ledger()
+    ledger.enter(report(1))
+    ledger.enter(report(4, final=True))
+    ledger.enter_unreadable("w2")
+
+    assert [worker.gaps for worker in ledger.workers.values()] == [2, 1]
+    assert "2 of its reports are missing" in " ".join(ledger.notes())
+
+
+def test_a_worker_whose_last_report_never_came_is_lost() -> None:
+    ledger = Ledger()
+    ledger.enter(report(1))
+
+    assert ledger.as_json()[0]["lost"] is True
+    assert "lost" in ledger.notes()[0]
+
+
+def test_a_worker_of_another_version_is_named() -> None:
+    ledger = Ledger()
+    ledger.enter(report(1, version="0.0.9", final=True))
+
+    assert "0.0.9" in ledger.notes()[0]
