@@ -17,7 +17,7 @@ setup: $(RUNTIME) ## make the virtual environment
 smoke: $(RUNTIME) ## run the smoke scenario against the embedded service (or API_BASE_URL) and judge it
 	@$(BIN)/otaload run smoke
 
-load stress soak spike breakpoint health: $(RUNTIME)
+stress soak spike breakpoint health load: $(RUNTIME)
 	@$(BIN)/otaload run $@
 
 test: $(DEV) ## run all tests

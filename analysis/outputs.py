@@ -30,6 +30,21 @@ def judge_directory(
     )
 
 
+def report_directory(
+    path: Path,
+    *,
+    thresholds_path: Path | None = None,
+    fail_on_warning: bool = False,
+    partial: bool = False,
+) -> Verdict:
+    """Judge a run directory and write its outputs into it; the verdict is returned."""
+    run = load_run(path)
+    thresholds = thresholds_for(path, thresholds_path)
+    verdict = judge(run, thresholds, fail_on_warning=fail_on_warning, partial=partial)
+    write_outputs(run, verdict, thresholds)
+    return verdict
+
+
 def thresholds_for(path: Path, thresholds_path: Path | None = None) -> Thresholds:
     """The thresholds that a run is judged by; raises `ConfigurationError` where there are none."""
     if thresholds_path is not None:

@@ -15,7 +15,8 @@ import pandas as pd
 from analysis.measured import Counts, Endpoint, Measured, endpoint_labels
 from analysis.meta import RunMeta, read_run_meta
 from analysis.quantities import format_count, plural, shorten
-from analysis.windows import CauseRow, WindowReader, WindowTable
+from analysis.window_reader import CauseRow, WindowReader
+from analysis.windows import WindowTable
 from otaload.errors import RunUnreadableError
 from otaload.record.rundir import USERS, WINDOWS, read_meta
 

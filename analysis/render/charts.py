@@ -32,6 +32,7 @@ from analysis.thresholds import GeneratorLimits
 
 LATENCIES = ("p50", "p95", "p99")
 MOST_PROCESSES = 6
+MOST_STAGES = 12
 
 
 @dataclass(frozen=True)
@@ -138,9 +139,14 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
 
 
 def load_figure(
-    rates: pd.DataFrame, users: pd.DataFrame, stages: Sequence[Stage], duration_s: float
+    rates: pd.DataFrame,
+    users: pd.DataFrame,
+    stages: Sequence[Stage],
+    duration_s: float,
+    *,
+    limit_at_s: float | None = None,
 ) -> Figure:
-    """Requests and failures per second above planned and actual users."""
+    """Requests and failures per second above planned and actual users, and where a limit is."""
     figure, (above, below) = new_figure(4.2, rows=2)
     above.plot(rates["t_s"], rates["rps"], color=SERIES[0], label="requests/s")
     above.plot(
@@ -163,6 +169,11 @@ def load_figure(
     legend(below)
     for axes in (above, below):
         _mark_stages(axes, stages)
+        if limit_at_s is not None:
+            axes.axvline(limit_at_s, color=INK, linewidth=1.2, linestyle=DASHES[1])
+    if limit_at_s is not None:
+        place = below.get_xaxis_transform()
+        below.text(limit_at_s, 0.06, "limit found ", transform=place, ha="right", fontsize=9.5)
     time_axis(below, duration_s)
     return figure
 
@@ -249,5 +260,5 @@ def drift_figure(drift: Drift, limits: Limits | None, duration_s: float) -> Figu
 
 
 def _mark_stages(axes: Axes, stages: Sequence[Stage]) -> None:
-    for stage in stages[1:40]:
+    for stage in stages[1:] if len(stages) <= MOST_STAGES else ():
         axes.axvline(stage.start_s, color=GRID, linewidth=1.6, zorder=0.5)

@@ -103,11 +103,18 @@ def p99_drift(run: Run, thresholds: Thresholds) -> Markup:
 
 def load(run: Run) -> Markup:
     """Requests and failures per second against planned and actual users."""
+    found = run.meta.breakpoint
     figure = _figure(
         "load",
         "Requests and users",
         "completed requests per second, by the second in which they started",
-        lambda: load_figure(rate_series(run), user_series(run), run.meta.stages, run.duration_s),
+        lambda: load_figure(
+            rate_series(run),
+            user_series(run),
+            run.meta.stages,
+            run.duration_s,
+            limit_at_s=found.at_s if found and found.limit_users is not None else None,
+        ),
     )
     return element("div", figure, class_="charts")
 

@@ -37,7 +37,7 @@ from analysis.metrics import (
     rate_series,
     user_series,
 )
-from analysis.outputs import judge_directory, write_outputs
+from analysis.outputs import judge_directory, report_directory, write_outputs
 from analysis.quantities import Unit, format_duration, format_quantity
 from analysis.render.chart_style import SERIES, style, svg
 from analysis.render.charts import (
@@ -320,6 +320,13 @@ def test_the_load_chart_draws_rates_and_users(tmp_path):
     assert below.lines[1].get_ydata().max() == 10
 
 
+def test_the_load_chart_marks_the_limit_of_a_breakpoint_run(tmp_path):
+    run = load_run(write_run(tmp_path))
+    with style("t"):
+        figure = load_figure(rate_series(run), user_series(run), (), 60, limit_at_s=40.0)
+    assert [axes.lines[-1].get_xdata()[0] for axes in figure.axes] == [40, 40]
+
+
 def test_the_causes_chart_draws_a_line_for_each_cause(tmp_path):
     failures = {3: {"_reset": 2, "$x$ <b>": 1}}
     run = load_run(write_run(tmp_path, {CHECK: Traffic(2, failures=failures)}))
@@ -373,6 +380,12 @@ def test_the_outputs_are_written_whole_and_can_be_rebuilt(tmp_path):
     write_outputs(load_run(run.path), verdict, THRESHOLDS)
     assert {path: path.read_bytes() for path in paths} == first
     assert not list(run.path.glob("*.draft"))
+
+
+def test_a_directory_is_judged_and_reported_in_one_step(tmp_path):
+    path = failing_run(tmp_path)
+    assert report_directory(path) == judge_directory(path)
+    assert json.loads((path / "verdict.json").read_bytes())["exit_code"] == 99
 
 
 def test_a_directory_that_cannot_be_written_is_an_error_with_a_remedy(tmp_path):
