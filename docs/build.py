@@ -36,7 +36,7 @@ def page() -> str:
     lines += [
         "## Options of every run",
         "",
-        "Both `locust -f locustfiles/NAME.py` and `otaload run NAME` take these, beside locust's own.",
+        "`locust -f locustfiles/NAME.py` and `otaload run NAME` take these, beside locust's own.",
         "",
     ]
     options = configargparse.ArgumentParser(add_help=False)
@@ -46,16 +46,16 @@ def page() -> str:
 
 
 def _commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    for action in parser._actions:  # noqa: SLF001 -- argparse has no public way to list them
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
             return dict(action.choices)
     raise AssertionError("the parser has no subcommands")
 
 
 def _table(parser: argparse.ArgumentParser) -> list[str]:
     rows = []
-    for action in parser._actions:  # noqa: SLF001
-        if isinstance(action, argparse._HelpAction):  # noqa: SLF001
+    for action in parser._actions:
+        if isinstance(action, argparse._HelpAction):
             continue
         assert action.help, f"{action.dest} has no help"
         default = str(action.default).replace(f"{PAGE.parent.parent}/", "")

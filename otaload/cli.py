@@ -281,7 +281,8 @@ def _seed(options: argparse.Namespace) -> int:
     try:
         store = Store(options.data_dir)
         try:
-            seeded = seed(store, bundle_bytes=sizes, releases=options.releases)
+            each = sizes[0] if len(sizes) == 1 else sizes
+            seeded = seed(store, bundle_bytes=each, releases=options.releases)
         finally:
             store.close()
     except StagingError as error:

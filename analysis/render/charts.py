@@ -106,17 +106,21 @@ def _label_limits(axes: Axes, lines: Sequence[LimitLine]) -> None:
     for line, at, label_at in zip(ordered, wanted, spread(wanted, 0.075), strict=True):
         axes.axhline(line.value_ms, color=line.colour, linewidth=0.9, linestyle=(0, (2, 2)))
         axes.annotate(
-            line.label,
+            "",
             xy=(1.0, at),
-            xytext=(1.03, label_at),
+            xytext=(1.026, label_at),
             xycoords="axes fraction",
-            textcoords="axes fraction",
-            fontsize=9.5,
-            color=INK,
-            va="center",
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": line.colour, "linewidth": 0.7, "shrinkB": 0},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": line.colour,
+                "linewidth": 0.7,
+                "shrinkA": 0,
+                "shrinkB": 0,
+            },
         )
+        place = axes.transAxes
+        axes.text(1.03, label_at, line.label, transform=place, fontsize=9.5, va="center")
 
 
 def spread(positions: Sequence[float], gap: float) -> list[float]:
@@ -172,8 +176,15 @@ def load_figure(
         if limit_at_s is not None:
             axes.axvline(limit_at_s, color=INK, linewidth=1.2, linestyle=DASHES[1])
     if limit_at_s is not None:
-        place = below.get_xaxis_transform()
-        below.text(limit_at_s, 0.06, "limit found ", transform=place, ha="right", fontsize=9.5)
+        below.annotate(
+            "limit found",
+            xy=(limit_at_s, 0.06),
+            xytext=(-4, 0),
+            xycoords=below.get_xaxis_transform(),
+            textcoords="offset points",
+            ha="right",
+            fontsize=9.5,
+        )
     time_axis(below, duration_s)
     return figure
 

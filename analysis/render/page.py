@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 from analysis.limits import Tier
 from analysis.quantities import format_count, format_duration, plural
+from analysis.render.configuration import configuration
 from analysis.render.console import SYMBOLS, limits_text, meaning, tier_text
 from analysis.render.definitions import DEFINITIONS
 from analysis.render.markup import Markup, bullets, element, joined, pairs, table
 from analysis.render.sections import (
-    configuration,
     endpoints,
     failures,
     generator,

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
 
@@ -39,11 +37,10 @@ from analysis.render.charts import (
 )
 from analysis.render.markup import Markup, element, joined, pairs, table
 from analysis.runs import Run
-from analysis.thresholds import Thresholds, resolved_table
+from analysis.thresholds import Thresholds
 
 MOST_ENDPOINTS = 12
 MOST_CAUSES = 50
-_USERINFO = re.compile(r"//[^/@\s]+@")
 
 
 def latency(run: Run, thresholds: Thresholds) -> Markup:
@@ -210,39 +207,6 @@ def generator(run: Run, thresholds: Thresholds) -> Markup:
     return joined((content, table(columns, rows, numeric=(1, 2, 3))))
 
 
-def configuration(run: Run, thresholds: Thresholds) -> Markup:
-    """What was run against what, with which versions and limits."""
-    meta = run.meta
-    entries = [
-        ("Scenario", meta.scenario),
-        ("Locustfile", meta.locustfile),
-        *((f"Target {key}", value) for key, value in meta.target.items()),
-        ("Hosts contacted", _listed((h, f"{format_count(n)} requests") for h, n in _hosts(run))),
-        ("Faults in the service", "; ".join(meta.faults) or "none known"),
-        ("Planned", _planned(run)),
-        ("Mix", _listed((name, f"{weight:g}") for name, weight in meta.mix.items())),
-        ("Exercises", "unknown" if meta.exercises is None else ", ".join(meta.exercises)),
-        ("Rehearsal", "no" if meta.rehearsal is None else str(meta.rehearsal)),
-        ("Processes", "" if meta.processes is None else str(meta.processes)),
-        ("Start", _clock(meta.start_s)),
-        ("End", _clock(meta.end_s)),
-        ("Ended", meta.ended),
-        ("Seed", meta.seed),
-        ("Git commit", meta.git_commit),
-        ("Versions", _listed(meta.versions.items())),
-        ("Options", _listed(meta.options.items())),
-    ]
-    cleaned = [(name, _USERINFO.sub("//…@", value)) for name, value in entries if value]
-    parts = [
-        pairs(cleaned),
-        element("h3", "Thresholds"),
-        element("pre", resolved_table(thresholds)),
-    ]
-    if meta.first_crash:
-        parts += [element("h3", "First crash"), element("pre", meta.first_crash)]
-    return joined(parts)
-
-
 _FIGURE_COLUMNS = (
     "n",
     "Failures",
@@ -292,27 +256,6 @@ def _figure(name: str, title: str, text: str, draw: Callable[[], Figure]) -> Mar
     labelled = drawn.replace("<svg ", f'<svg role="img" aria-labelledby="{name}-title" ', 1)
     caption = element("figcaption", element("strong", title, id=f"{name}-title"), Markup(" "), text)
     return element("figure", caption, Markup(labelled))
-
-
-def _hosts(run: Run) -> list[tuple[str, int]]:
-    return sorted(run.meta.hosts.items(), key=lambda host: -host[1])
-
-
-def _listed(entries: Iterable[tuple[str, str]]) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in entries)
-
-
-def _planned(run: Run) -> str:
-    users, seconds = run.meta.planned_users, run.meta.planned_s
-    parts = [f"{users:g} users"] if users is not None else []
-    parts += [format_duration(seconds)] if seconds is not None else []
-    return ", ".join(parts)
-
-
-def _clock(time_s: float | None) -> str:
-    if time_s is None:
-        return ""
-    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _percent(ratio: float | None) -> str:

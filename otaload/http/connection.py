@@ -113,9 +113,9 @@ class Connection(Wire):
             else:
                 response.head = self._receive_head(bytearray(reactor.first_view[:count]))
             response.status_code = self.status_code
-            if sink is None and self.done and response.method != "HEAD":
+            small = self.done and self.body_bytes <= response.max_kept_bytes
+            if small and sink is None and response.method != "HEAD":
                 response.parts = parts
-                self._deliver(None, response)
             else:
                 self._take_body(sink, response)
         except OSError as error:

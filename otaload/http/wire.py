@@ -29,7 +29,6 @@ WOULD_BLOCK: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteErr
 
 # Reads in a row before others get their turn.
 BURST: Final = 8
-_SEND_STEP_BYTES: Final = 256 * 1024
 _READY: Final = object()
 _EXPIRED: Final = object()
 # tcp(7): the bytes leave the queue and are not copied. Elsewhere the flag means another thing.
@@ -198,7 +197,8 @@ class Wire:
             while (sent := self.sent_bytes) < len(data):
                 self.wait(watcher)
                 try:
-                    self.sent_bytes += self.write(view[sent : sent + _SEND_STEP_BYTES])
+                    # All that is left: TLS must not be asked again with less than before.
+                    self.sent_bytes += self.write(view[sent:])
                 except ssl.SSLWantReadError:
                     self.wait(self.watcher)
                 except WOULD_BLOCK:

@@ -126,7 +126,7 @@ def test_spike_keeps_a_probe_of_at_least_two_minutes_around_its_burst() -> None:
 
 
 def test_a_rehearsal_too_small_for_the_mix_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="use at least 0.05"):
+    with pytest.raises(ConfigurationError, match=r"use at least 0\.05"):
         scenario("load").plan(user_scale=0.04)
 
     scenario("load").plan(user_scale=0.05)

@@ -51,7 +51,9 @@ def test_no_update_is_an_answer() -> None:
 
 @pytest.mark.parametrize("written", [HASH, HASH.upper(), f"sha256:{HASH}", f"SHA256:{HASH}"])
 def test_a_release_is_read_whatever_the_spelling_of_its_hash(written: str) -> None:
-    release = read_check(said({"updateAvailable": True, "release": {**RELEASE, "bundleHash": written}}))
+    release = read_check(
+        said({"updateAvailable": True, "release": {**RELEASE, "bundleHash": written}})
+    )
 
     assert release == Release("1.1.0", "r2", "http://x/b.js", 5, HASH)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -130,9 +131,7 @@ class Bench:
             *more,
         ]
 
-    def run(
-        self, locustfile: str | Path, *more: str, env: dict[str, str] | None = None
-    ) -> Ended:
+    def run(self, locustfile: str | Path, *more: str, env: dict[str, str] | None = None) -> Ended:
         """Run headless to the end."""
         return self.wait(self.start(*self.options(locustfile, *more), env=env))
 
@@ -176,8 +175,6 @@ def assert_reconciled(ended: Ended, counters: dict[str, Any] | None = None) -> N
 
 def free_ports(count: int) -> Sequence[int]:
     """Ports on loopback that are free at the moment."""
-    import socket
-
     sockets = [socket.socket() for _ in range(count)]
     try:
         for one in sockets:

@@ -164,8 +164,11 @@ def test_thresholds_given_for_a_second_judgement_replace_the_runs_own(
 ) -> None:
     ended = bench.run("smoke", "--time-scale", "0.05")
     strict = bench.folder / "strict.yaml"
-    strict.write_text(THRESHOLDS.replace("fail: 4 s", "fail: 3 s").replace("2 s", "0.01 ms")
-                      .replace("warning: 3 s, fail: 3 s", "warning: 0.02 ms, fail: 0.03 ms"))
+    strict.write_text(
+        THRESHOLDS.replace("fail: 4 s", "fail: 3 s")
+        .replace("2 s", "0.01 ms")
+        .replace("warning: 3 s, fail: 3 s", "warning: 0.02 ms, fail: 0.03 ms")
+    )
 
     assert otaload("judge", str(ended.path)).returncode == 0
     done = otaload("judge", str(ended.path), "--thresholds", str(strict))
@@ -175,7 +178,10 @@ def test_thresholds_given_for_a_second_judgement_replace_the_runs_own(
 def test_the_module_can_be_run_without_an_installed_command() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "otaload", "--version"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
 
     assert done.stdout.startswith("otaload ")

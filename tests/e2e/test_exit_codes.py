@@ -1,4 +1,4 @@
-"""How a run ends is in its exit code, and a run that went wrong never looks like one that did not."""
+"""How a run ends is in its exit code; one that went wrong never looks like one that did not."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from staging.launch import start
 from tests.e2e.running import Bench, assert_reconciled, free_ports
 
 FOREIGN = """\
@@ -172,8 +173,6 @@ def test_production_is_refused_before_anything_is_sent(
 
 
 def test_a_service_that_leads_to_production_is_not_followed(bench: Bench) -> None:
-    from staging.launch import start
-
     # The service redirects downloads to the name localhost, which this configuration protects.
     bench.targets.write_text("production: [{ host: localhost }]\n")
     with start(faults="", redirect_downloads="host") as service:

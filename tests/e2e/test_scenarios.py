@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from staging.launch import start
 
+from staging.launch import start
 from tests.e2e.running import Bench, assert_reconciled, free_ports
 
 REHEARSALS = {
@@ -19,8 +19,10 @@ REHEARSALS = {
     "health": ("--run-time", "4"),
 }
 EXPECTED = {
-    **dict.fromkeys(REHEARSALS, {"/updates/check", "/bundles/download", "/devices/register"}),
-    "health": {"/health"},
+    name: {"/health"}
+    if name == "health"
+    else {"/updates/check", "/bundles/download", "/devices/register"}
+    for name in REHEARSALS
 }
 
 
@@ -66,8 +68,16 @@ def test_a_given_target_gets_all_the_load_and_nothing_else_does(bench: Bench, gi
 
 
 def test_all_seven_scenarios_can_be_run_with_the_otaload_command(otaload, bench: Bench) -> None:
-    done = otaload("run", "smoke", "--time-scale", "0.05", "--reports-dir", str(bench.reports),
-                   "--thresholds", str(bench.thresholds))
+    done = otaload(
+        "run",
+        "smoke",
+        "--time-scale",
+        "0.05",
+        "--reports-dir",
+        str(bench.reports),
+        "--thresholds",
+        str(bench.thresholds),
+    )
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "PASS" in done.stdout.upper()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 
 import pytest
-from staging.launch import start
 
+from staging.launch import start
 from tests.e2e.running import Bench
 
 # A service that is 100 ms late passes below 200 ms, and so on; errors likewise.
@@ -74,7 +74,9 @@ def test_one_bad_endpoint_among_good_ones_fails_alone(bench: Bench) -> None:
 
 
 def test_a_named_endpoint_without_traffic_fails_with_its_reason(bench: Bench) -> None:
-    bench.thresholds.write_text(LIMITS + "endpoints:\n  /updates/chekc: { p95: { pass: 150 ms } }\n")
+    bench.thresholds.write_text(
+        LIMITS + "endpoints:\n  /updates/chekc: { p95: { pass: 150 ms } }\n"
+    )
     foreign = bench.folder / "foreign.py"
     foreign.write_text(
         "from locust import FastHttpUser, constant, task\n\n\n"

@@ -19,9 +19,7 @@ def test_a_local_run_counts_what_the_service_counts(bench: Bench, faults: tuple[
 
 
 @pytest.mark.parametrize("faults", [(), SLOW], ids=["idle at the end", "in flight at the end"])
-def test_two_processes_count_what_the_service_counts(
-    bench: Bench, faults: tuple[str, ...]
-) -> None:
+def test_two_processes_count_what_the_service_counts(bench: Bench, faults: tuple[str, ...]) -> None:
     port = free_ports(1)[0]
     ended = bench.run(
         "smoke",

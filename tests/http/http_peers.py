@@ -43,7 +43,11 @@ class Lean:
 
 def lean_user(base: str, **attributes: Any) -> Lean:
     """A user on `base` that nobody started; its class has the given attributes."""
-    kind = type("TestUser", (LeanHttpUser,), {"host": base, "total_timeout_s": 8.0, "abstract": True, **attributes})
+    kind = type(
+        "TestUser",
+        (LeanHttpUser,),
+        {"host": base, "total_timeout_s": 8.0, "abstract": True, **attributes},
+    )
     environment = Environment(user_classes=[])
     user = kind(environment)
     lean = Lean(user.client, user)

@@ -21,7 +21,8 @@ FRAMINGS = {
     ),
     "until close": b"HTTP/1.1 200 OK\r\nX-A: 1\r\n\r\n" + BODY,
     "http/1.0": b"HTTP/1.0 200 OK\r\n\r\n" + BODY,
-    "after a 100": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 25\r\n\r\n" + BODY,
+    "after a 100": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 25\r\n\r\n"
+    + BODY,
     "after two interim heads": (
         b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"
         b"HTTP/1.1 200 OK\r\nContent-Length: 25\r\n\r\n" + BODY

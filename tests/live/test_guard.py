@@ -34,7 +34,10 @@ def test_a_host_is_known_for_what_it_is(hostname: str, kind: str) -> None:
 def test_load_on_production_is_refused_with_source_and_remedy() -> None:
     with pytest.raises(RefusedError) as caught:
         refuse_production(
-            TARGETS, "https://api.bundlenudge.com/v1", scenario="load", allowed=False,
+            TARGETS,
+            "https://api.bundlenudge.com/v1",
+            scenario="load",
+            allowed=False,
             source="API_BASE_URL",
         )
 

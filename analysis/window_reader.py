@@ -1,0 +1,183 @@
+"""Reads `windows.jsonl` fast, and names every line that it could not read.
+
+Lines are taken in blocks that are checked as whole columns; only a block that holds anything odd
+is read again line by line, so that soundness costs nothing where there is nothing to find.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from analysis.measured import Counts, Endpoint
+from analysis.windows import COLUMNS, MAX_BUCKET, WindowTable
+from otaload.record import window_from_json
+
+MAX_COUNT = 2**53
+"""Whole numbers beyond it would not survive as floats; no run is that long."""
+_BLOCK_LINES = 4096
+
+
+@dataclass(frozen=True)
+class CauseRow:
+    """How often an endpoint failed for one cause in one second."""
+
+    second: int
+    endpoint: int
+    cause: str
+    n: int
+
+
+class WindowReader:
+    """Reads the lines of `windows.jsonl` into columns, and keeps those it could not read."""
+
+    def __init__(self) -> None:
+        self.endpoints: dict[Endpoint, int] = {}
+        self.causes: list[CauseRow] = []
+        self.bad_lines: list[tuple[int, str]] = []
+        self._rows: list[NDArray[np.int64]] = []
+        self._lengths: list[NDArray[np.int64]] = []
+        self._cells: list[NDArray[np.int64]] = []
+
+    def read(self, path: Path) -> bool:
+        """Read a whole file; returns whether a torn last line was dropped."""
+        block: list[tuple[int, bytes]] = []
+        torn = False
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if not line.endswith(b"\n"):
+                    torn = True
+                    break
+                block.append((number, line))
+                if len(block) == _BLOCK_LINES:
+                    self._take(block)
+                    block = []
+        self._take(block)
+        return torn
+
+    def table(self, start_s: int) -> WindowTable:
+        """The columns read, with seconds counted from a start."""
+        rows = np.concatenate(self._rows) if self._rows else np.zeros((0, len(COLUMNS)), np.int64)
+        lengths = np.concatenate(self._lengths) if self._lengths else np.zeros(0, np.int64)
+        cells = np.concatenate(self._cells) if self._cells else np.zeros((0, 2), np.int64)
+        rows[:, 0] -= start_s
+        return WindowTable(
+            endpoints=tuple(self.endpoints),
+            **dict(zip(COLUMNS, rows.T, strict=True)),
+            offsets=np.concatenate(([0], np.cumsum(lengths))),
+            index=cells[:, 0],
+            count=cells[:, 1],
+        )
+
+    def seconds(self) -> Counts:
+        """The second of every line read, as Unix time."""
+        return np.concatenate([rows[:, 0] for rows in self._rows] or [np.zeros(0, np.int64)])
+
+    def _take(self, block: list[tuple[int, bytes]]) -> None:
+        """Read a block of lines; one that holds anything odd is read again line by line."""
+        if block and not self._take_fast([line for _, line in block]):
+            for number, line in block:
+                reason = _fault(line)
+                if reason is not None or not self._take_fast([line]):
+                    self.bad_lines.append((number, reason or "not a window"))
+
+    def _take_fast(self, lines: Iterable[bytes]) -> bool:
+        rows: list[tuple[int, ...]] = []
+        lengths: list[int] = []
+        flat: list[int] = []
+        causes: list[CauseRow] = []
+        fresh: dict[Endpoint, int] = {}
+        try:
+            for line in lines:
+                record = orjson.loads(line)
+                endpoint = Endpoint(record["method"], record["endpoint"])
+                code = self.endpoints.get(endpoint)
+                if code is None:
+                    code = fresh.setdefault(endpoint, len(self.endpoints) + len(fresh))
+                row, counts = _columns(record, code)
+                rows.append(row)
+                lengths.append(len(counts) // 2)
+                flat += counts
+                second = record["second"]
+                for cause, n in record.get("causes", {}).items():
+                    causes.append(CauseRow(second, code, cause, n))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return False
+        table, cells = np.array(rows), np.array(flat if flat else np.zeros(0, np.int64))
+        if len(flat) % 2 or not _sound(table, cells, causes, fresh):
+            return False
+        self.endpoints.update(fresh)
+        self.causes += causes
+        self._rows.append(_with_totals(table, cells[1::2], np.array(lengths)))
+        self._lengths.append(np.array(lengths))
+        self._cells.append(cells.reshape(-1, 2))
+        return True
+
+
+def _columns(record: dict[str, Any], code: int) -> tuple[tuple[int, ...], list[int]]:
+    successes, failures = record.get("successes"), record.get("failures")
+    failed = sum(failures["counts"][1::2]) if failures is not None else 0
+    bytes_in, retries = record.get("bytes_in", 0), record.get("retries", 0)
+    if successes is None:
+        return (record["second"], code, 0, failed, bytes_in, retries, 0, 0, 0), []
+    sums = successes["sum_us"], successes["min_us"], successes["max_us"]
+    head = (record["second"], code, 0, failed, bytes_in, retries)
+    return (*head, *sums), successes["counts"]
+
+
+def _with_totals(rows: Counts, counts: Counts, lengths: Counts) -> Counts:
+    """The rows with the column of successes filled in from their histograms."""
+    ends = np.cumsum(lengths)
+    running = np.concatenate(([0], np.cumsum(counts)))
+    rows[:, 2] = running[ends] - running[ends - lengths]
+    return rows
+
+
+def _sound(
+    rows: NDArray[Any],
+    cells: NDArray[Any],
+    causes: list[CauseRow],
+    fresh: Iterable[Endpoint],
+) -> bool:
+    """Whether a block holds nothing but whole numbers in range and causes that add up."""
+    if rows.dtype != np.int64 or cells.dtype != np.int64 or rows.ndim != 2:
+        return False
+    if rows.min() < 0 or rows[:, 0].max() >= 2**40 or rows.max() >= MAX_COUNT:
+        return False
+    if len(cells) and (
+        cells.min() < 0 or cells[::2].max() >= MAX_BUCKET or cells[1::2].max() >= MAX_COUNT
+    ):
+        return False
+    if any(type(part) is not str for endpoint in fresh for part in endpoint):
+        return False
+    if any(type(row.n) is not int or row.n < 0 for row in causes):
+        return False
+    return sum(row.n for row in causes) == int(rows[:, 3].sum())
+
+
+def _fault(line: bytes) -> str | None:
+    """Why a line is not a window, or None where it is one."""
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return "not JSON"
+    try:
+        key, window = window_from_json(record)
+    except KeyError as error:
+        return f"{error} is missing"
+    except (ValueError, TypeError, AttributeError) as error:
+        return str(error)
+    numbers = [key.second * 2**13, window.bytes_in, window.retries]
+    for histogram in (window.successes, window.failures):
+        numbers += [histogram.sum_us, histogram.min_us, histogram.max_us, histogram.n]
+        if any(index >= MAX_BUCKET for index in histogram.counts):
+            return "a bucket's index is out of range"
+    if max(numbers) >= MAX_COUNT or key.second < 0:
+        return "a number is out of range"
+    return None
