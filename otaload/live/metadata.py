@@ -21,7 +21,7 @@ def describe_run(
     shape = scenario.shape
     duration_s = shape.duration_s if shape else settings.run_time_s
     endless = duration_s is None or math.isinf(duration_s)
-    note = environment_note()
+    notes = [note for note in (environment_note(), _cut_note(scenario, settings)) if note]
     scales = {"time_scale": settings.time_scale, "user_scale": settings.user_scale}
     return {
         "scenario": scenario.name,
@@ -44,6 +44,16 @@ def describe_run(
         "seed": settings.seed,
         "start": start_s,
         "end": None,
-        "notes": [note] if note else [],
+        "notes": notes,
         **provenance(),
     }
+
+
+def _cut_note(scenario: Scenario, settings: Settings) -> str | None:
+    """That --run-time ends the run before its last stage does; None where it does not."""
+    if scenario.shape is None or settings.run_time_s is None:
+        return None
+    planned_s = scenario.shape.timeline[-1].end_s
+    if math.isinf(planned_s) or settings.run_time_s >= planned_s:
+        return None
+    return f"--run-time ends the run after {settings.run_time_s:g} s of {planned_s:g} s"

@@ -158,6 +158,13 @@ class Session:
             self._recording.abandon(by)
         self._adopt(None)
 
+    def discard(self) -> None:
+        """The process ends before the run began: leave nothing behind."""
+        if self._plan is not None:
+            self._plan.discard()
+            self._plan = None
+        self._adopt(None)
+
     def close(self) -> None:
         """The process is about to end: stop what was started beside Locust."""
         if self._plan is not None:

@@ -41,7 +41,9 @@ class Interrupts:
             os._exit(INTERRUPTED)
         self._seen = True
         if not session.running:
-            if session.headless:
+            if session.headless and session.last_run is None:
+                # Still waiting for workers, say.
+                session.discard()
                 sys.exit(INTERRUPTED)
         else:
             session.interrupt(name)

@@ -96,6 +96,25 @@ def test_a_second_signal_ends_at_once_and_leaves_a_readable_run(bench: Bench, ot
     assert judged.returncode == 105, judged.stdout + judged.stderr
 
 
+def test_a_signal_before_the_run_begins_leaves_nothing_behind(bench: Bench) -> None:
+    port = str(free_ports(1)[0])
+    process = bench.start(
+        *bench.options("smoke"),
+        *("--master", "--expect-workers", "2"),
+        *("--master-bind-port", port),
+    )
+    bench.await_line("the embedded service runs at")
+    time.sleep(1)
+    family = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
+    process.send_signal(signal.SIGINT)
+    ended = bench.wait(process)
+
+    assert ended.code == 105, ended.output
+    assert not list(bench.reports.glob("*"))
+    assert family
+    assert not [pid for pid in family if psutil.pid_exists(pid)]
+
+
 def test_test_code_that_raises_ends_with_107_and_its_traceback_in_the_report(
     bench: Bench,
 ) -> None:
