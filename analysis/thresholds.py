@@ -23,7 +23,9 @@ from analysis.limits import (
     metric_named,
 )
 from analysis.quantities import Unit, format_limit, parse_quantity
-from analysis.thresholds_yaml import Entry, Problems, compose, entries, read_text, shown, unknown
+from analysis.thresholds_yaml import Entry, Problems, entries, shown, unknown
+from otaload.errors import ConfigurationError
+from otaload.yamlfile import compose, read_text
 
 DEFAULT_FILE = Path("thresholds.yaml")
 SECTIONS = ("global", "endpoints", "generator")
@@ -85,6 +87,8 @@ def parse_thresholds(text: str, *, source: str = "thresholds.yaml") -> Threshold
     """The thresholds of a YAML text; raises `ConfigurationError` naming each line to mend."""
     problems = Problems(source)
     root = compose(text, source)
+    if root is None:
+        raise ConfigurationError(f"{source}: empty; write at least a `global:` section")
     sections = entries(root, "the file", problems, expected=f"a mapping with {', '.join(SECTIONS)}")
     for name, entry in sections.items():
         if name not in SECTIONS:

@@ -5,16 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
 import yaml
 
 from analysis.quantities import shorten
 from otaload.errors import ConfigurationError
-
-MAX_BYTES = 256 * 1024
-"""More than any real thresholds file, and little enough to be read in a moment."""
 
 
 @dataclass
@@ -34,54 +30,6 @@ class Problems:
         if self.lines:
             ordered = sorted(self.lines, key=lambda problem: problem[0])
             raise ConfigurationError("\n".join(text for _, text in ordered))
-
-
-def read_text(path: Path) -> str:
-    """The text of a thresholds file; raises `ConfigurationError` where there is none to be had."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise ConfigurationError(
-            f"{path}: no such file; name another or copy the project's thresholds.yaml"
-        ) from None
-    except IsADirectoryError:
-        raise ConfigurationError(f"{path}: is a directory; name a thresholds file") from None
-    except OSError as error:
-        raise ConfigurationError(
-            f"{path}: cannot be read ({error.strerror or error}); mend it or name another file"
-        ) from error
-    except ValueError as error:  # a NUL in the name
-        raise ConfigurationError(f"{path!s}: not a file name ({error})") from error
-    if len(data) > MAX_BYTES:
-        raise ConfigurationError(
-            f"{path}: larger than {MAX_BYTES // 1024} KiB; this is not a thresholds file"
-        )
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigurationError(f"{path}:{line}: not UTF-8; save the file as UTF-8") from None
-
-
-def compose(text: str, source: str) -> yaml.Node:
-    """The root node of a YAML text; raises `ConfigurationError` where it is not one document."""
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f"{source}:{mark.line + 1}" if mark else source
-        raise ConfigurationError(
-            f"{where}: not valid YAML ({error.problem or error.context}); mend the line"
-        ) from None
-    except yaml.YAMLError as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigurationError(f"{source}: not valid YAML ({reason})") from None
-    except RecursionError:
-        raise ConfigurationError(f"{source}: nested too deeply for a thresholds file") from None
-    if root is None:
-        raise ConfigurationError(f"{source}: empty; write at least a `global:` section")
-    return root
 
 
 class Entry(NamedTuple):

@@ -231,15 +231,15 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _judged(options: argparse.Namespace, *, fail_on_warning: bool) -> tuple[Path, Verdict]:
-    from analysis.judge import judge
-    from analysis.outputs import find_run, thresholds_for, write_outputs
-    from analysis.runs import load_run
+    from analysis.outputs import find_run, report_directory
 
     path = find_run(options.reports_dir, options.run)
-    thresholds = thresholds_for(path, options.thresholds)
-    run = load_run(path)
-    verdict = judge(run, thresholds, fail_on_warning=fail_on_warning, partial=options.partial)
-    write_outputs(run, verdict, thresholds)
+    verdict = report_directory(
+        path,
+        thresholds_path=options.thresholds,
+        fail_on_warning=fail_on_warning,
+        partial=options.partial,
+    )
     return path, verdict
 
 

@@ -14,8 +14,8 @@ import yaml
 
 from otaload.errors import ConfigurationError
 
-MAX_BYTES = 1 << 20
-"""A configuration larger than this is a mistake (a log, a dump), not a configuration."""
+MAX_BYTES = 256 * 1024
+"""More than any real configuration, and little enough to be read in a moment."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -27,43 +27,64 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; known: {', '.join(known)}" if known else ""
 
 
+def read_text(path: Path) -> str:
+    """The text of a configuration file; raises `ConfigurationError` where there is none."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise ConfigurationError(f"{path}: no such file; check the path") from None
+    except IsADirectoryError:
+        raise ConfigurationError(f"{path}: is a directory; name a file") from None
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path}: cannot be read ({error.strerror or error}); mend it or name another file"
+        ) from error
+    except ValueError as error:  # a NUL in the name
+        raise ConfigurationError(f"{path!s}: not a file name ({error})") from error
+    if len(data) > MAX_BYTES:
+        raise ConfigurationError(
+            f"{path}: larger than {MAX_BYTES // 1024} KiB; this is not a configuration file"
+        )
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError(f"{path}:{line}: not UTF-8; save the file as UTF-8") from None
+
+
+def compose(text: str, source: str) -> yaml.Node | None:
+    """The root node of a YAML text, None for an empty one; `source` stands for it in errors.
+
+    Raises `ConfigurationError` where it is not one YAML document.
+    """
+    try:
+        return yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{source}:{mark.line + 1}" if mark else source
+        raise ConfigurationError(
+            f"{where}: not valid YAML ({error.problem or error.context}); mend the line"
+        ) from None
+    except (yaml.YAMLError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ConfigurationError(f"{source}: not valid YAML ({reason})") from None
+    except RecursionError:
+        raise ConfigurationError(f"{source}: nested too deeply for a configuration file") from None
+
+
 def read_yaml(path: Path) -> Section:
     """The top mapping of a YAML file; an empty file is an empty mapping.
 
     Raises `ConfigurationError` for a file that cannot be read, is no YAML, repeats a key, or is not
     a mapping at its top.
     """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ConfigurationError(f"{path}: larger than 1 MiB; this is not a configuration file")
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigurationError(f"{path}: no such file; check the path") from None
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{path}: not UTF-8 text (byte {error.start})") from error
-    except OSError as error:
-        raise ConfigurationError(
-            f"{path}: cannot be read ({error.strerror}); check its type and permissions"
-        ) from error
-    return parse_yaml(text, str(path))
-
-
-def parse_yaml(text: str, name: str) -> Section:
-    """The top mapping of a YAML text; `name` stands for the file in errors."""
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = f":{mark.line + 1}" if mark else ""
-        raise ConfigurationError(f"{name}{line}: not valid YAML: {error.problem}") from error
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ConfigurationError(f"{name}: not valid YAML: {reason}") from error
-    if node is None or (isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"):
-        return Section(name, "", None, 1)
+    node = compose(read_text(path), str(path))
+    if node is None or node.tag == "tag:yaml.org,2002:null":
+        return Section(str(path), "", None, 1)
     if not isinstance(node, yaml.MappingNode):
-        raise ConfigurationError(f"{name}:1: expected `key: value` lines at the top")
-    return Section(name, "", node, 1)
+        raise ConfigurationError(f"{path}:1: expected `key: value` lines at the top")
+    return Section(str(path), "", node, 1)
 
 
 class Section:

@@ -78,7 +78,9 @@ class Resolver:
         try:
             found = _unique(self._lookup(key[0], key[1], 0, socket.SOCK_STREAM))
         except (OSError, UnicodeError) as error:
-            failure = error if isinstance(error, OSError) else socket.gaierror(socket.EAI_NONAME)
+            failure = error
+            if not isinstance(error, OSError):
+                failure = socket.gaierror(socket.EAI_NONAME, "not a host name")
             result.set_exception(failure)
         else:
             if len(self._known) >= MAX_NAMES:

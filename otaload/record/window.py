@@ -107,7 +107,10 @@ def window_from_json(record: Mapping[str, Any]) -> tuple[WindowKey, Window]:
     _fill(window.failures, record.get("failures"))
     window.bytes_in = _count(record.get("bytes_in", 0))
     window.retries = _count(record.get("retries", 0))
-    window.causes = {str(text): _count(n) for text, n in record.get("causes", {}).items()}
+    causes = record.get("causes", {})
+    if not isinstance(causes, dict):
+        raise TypeError("the causes are not an object")
+    window.causes = {str(text): _count(n) for text, n in causes.items()}
     if sum(window.causes.values()) != window.failures.n:
         raise ValueError("the causes do not add up to the failures")
     return WindowKey(second, method, endpoint), window
@@ -120,7 +123,7 @@ def _fill(histogram: Histogram, record: Mapping[str, Any] | None) -> None:
     if len(flat) % 2:
         raise ValueError("the counts of a histogram come in pairs of index and count")
     for index, count in zip(flat[::2], flat[1::2], strict=True):
-        histogram.counts[_count(index)] = _count(count)
+        histogram.counts[_count(index)] = histogram.counts.get(index, 0) + _count(count)
     histogram.n = sum(histogram.counts.values())
     histogram.sum_us = _count(record["sum_us"])
     histogram.min_us = _count(record["min_us"])

@@ -223,7 +223,7 @@ def test_without_a_warning_limit_there_is_no_gap():
             "t.yaml:4: generator.in_a_row: expected a whole number of at least 1, found `2.5`\n"
             "t.yaml:5: generator: unknown limit `lagg`; did you mean `lag`?",
         ),
-        ("[" * 5000, "t.yaml: nested too deeply for a thresholds file"),
+        ("[" * 5000, "t.yaml: nested too deeply for a configuration file"),
     ],
 )
 def test_a_faulty_file_is_refused_with_its_line_and_the_remedy(text, message):
@@ -249,10 +249,10 @@ def test_a_missing_file_a_directory_a_huge_one_and_a_binary_one_are_refused(tmp_
     for path, message in (
         (
             tmp_path / "none.yaml",
-            "no such file; name another or copy the project's thresholds.yaml",
+            "no such file; check the path",
         ),
-        (tmp_path, "is a directory; name a thresholds file"),
-        (huge, "larger than 256 KiB; this is not a thresholds file"),
+        (tmp_path, "is a directory; name a file"),
+        (huge, "larger than 256 KiB; this is not a configuration file"),
     ):
         with pytest.raises(ConfigurationError) as caught:
             load_thresholds(path)

@@ -113,9 +113,8 @@ def test_a_reader_that_stops_ends_at_a_timeout(serve, lean):
 
 def test_a_caller_s_own_timeout_counts_as_interrupted_and_goes_on(serve, lean):
     user = lean(serve(silence))
-    with no_leaks():
-        with pytest.raises(gevent.Timeout), gevent.Timeout(0.05):
-            user.client.get("/")
+    with no_leaks(), pytest.raises(gevent.Timeout), gevent.Timeout(0.05):
+        user.client.get("/")
     assert user.causes == ["interrupted"]
 
 
