@@ -21,7 +21,9 @@ stress soak spike breakpoint health load: $(RUNTIME)
 	@$(BIN)/otaload run $@
 
 test: $(DEV) ## run all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --ignore=tests/e2e
+	@# These mostly wait for processes of their own. Locust's plugin would patch pytest-xdist away.
+	@$(BIN)/python -m pytest tests/e2e -p no:locust -n 4
 
 lint: $(DEV) ## check style and types
 	@$(BIN)/ruff check .
@@ -46,6 +48,8 @@ clean: ## remove the environment and caches; reports stay
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "$(PYTHON) is missing; on Debian and Ubuntu: apt-get install python3 python3-venv" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "otaload needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)." >&2; \
 		echo "Install one and name it: make PYTHON=python3.12 ..." >&2; exit 1; }

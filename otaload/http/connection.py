@@ -244,6 +244,7 @@ class Connection(Wire):
             self.parts[:] = [whole]
             view = place
         while (left := length - self.body_bytes) > 0:
+            self.wake_late(left)
             if sink is None:
                 count = self.receive(view[self.body_bytes :])
             elif sink.drops:
@@ -255,6 +256,7 @@ class Connection(Wire):
             if count == 0:
                 raise ExchangeError(causes.BODY_TRUNCATED)
             self.body_bytes += count
+        self.wake_late(0)
 
     def _deliver(self, sink: Sink | None, response: "Response") -> None:
         if sink is None:

@@ -29,6 +29,8 @@ WOULD_BLOCK: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteErr
 
 # Reads in a row before others get their turn.
 BURST: Final = 8
+_WAKE_BYTES: Final = 256 * 1024
+_TLS_MARGIN_BYTES: Final = 64 * 1024
 _READY: Final = object()
 _EXPIRED: Final = object()
 # tcp(7): the bytes leave the queue and are not copied. Elsewhere the flag means another thing.
@@ -47,6 +49,7 @@ class Wire:
     __slots__ = (
         "burst",
         "deadline",
+        "low_water",
         "reactor",
         "read",
         "sent_bytes",
@@ -70,6 +73,7 @@ class Wire:
         self.waiter: Any = None
         self.timeout_cause = causes.TIMEOUT_CONNECT
         self.burst = 0
+        self.low_water = 1
         self.sent_bytes = 0
         self.deadline = NEVER
         self.watched_until = NEVER
@@ -167,6 +171,18 @@ class Wire:
                 full = count == len(view) or self.tls is not None
                 self.burst = self.burst - 1 if full else 0
                 return count
+
+    def wake_late(self, left: int) -> None:
+        """Wait from now on until many bytes have come: half a wire's wake-ups are for few.
+
+        `left` is how many are still to come for certain; 0 ends it. A FIN or an error still wakes.
+        """
+        if self.tls is not None:  # which may hold up to a record, and the rest is longer than `left`
+            left -= _TLS_MARGIN_BYTES
+        low_water = max(1, min(left, _WAKE_BYTES))
+        if low_water != self.low_water:
+            self.low_water = low_water
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, low_water)
 
     def discard(self, count: int) -> int:
         """Receive and forget up to `count` bytes; 0 at the end of the stream."""

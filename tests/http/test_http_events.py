@@ -354,5 +354,5 @@ def test_headers_are_found_in_any_case_and_repeated_ones_are_joined(serve, lean)
 
 
 def test_a_body_that_is_no_json_is_a_value_error(serve, lean):
-    with pytest.raises(ValueError, match="unexpected character|Expecting value|expected"):
+    with pytest.raises(ValueError, match=r"unexpected|expected"):
         lean(serve(answering(OK))).client.get("/").json()

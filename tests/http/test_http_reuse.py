@@ -1,5 +1,8 @@
 """Kept connections, and the requests that are lost on dead ones."""
 
+import gc
+import weakref
+
 import gevent
 import pytest
 from http_peers import OK, answering, no_leaks, read_request, reset
@@ -191,9 +194,6 @@ def test_a_closed_client_can_be_used_again(serve, lean):
 
 
 def test_a_kept_connection_does_not_hold_the_last_body(serve, lean):
-    import gc
-    import weakref
-
     body = b"x" * 1_000_000
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
     user = lean(serve(answering(answer)))

@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from itertools import pairwise
 
 import gevent
 import pytest
@@ -82,10 +83,8 @@ def test_every_point_of_the_grid_is_started_or_lost(durations):
         when.now += takes_s
     schedule(user)
     lag = schedule.lag_of(user)
-    passed = round(when.now - lag.lag_max_s * 0 - 1000.0 + 1e-9)
     assert lag.iterations == len(durations) + 1
     assert abs(lag.iterations + lag.lost - 1 - (when.now - 1000.0)) <= 1
-    assert passed >= lag.iterations + lag.lost - 2
     assert 0 <= lag.lag_max_s < 1.0 + 1e-9
 
 
@@ -98,7 +97,7 @@ def test_users_are_spread_evenly_over_the_period():
         schedule(user)
         starts.append((when.now - 1000.0) % 10)
     starts.sort()
-    gaps = [b - a for a, b in zip(starts, starts[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(starts)]
     assert starts[0] == 0
     assert max(gaps) < 0.2
     assert min(gaps) > 0.03
@@ -185,7 +184,7 @@ def test_locust_users_on_a_schedule_keep_it(serve):
     runner.quit()
     assert len(starts) == 10
     for times in starts.values():
-        gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
+        gaps = [b - a for a, b in pairwise(times)]
         assert statistics.mean(gaps) == pytest.approx(0.1, abs=0.012)
         assert len(times) in {6, 7, 8}
     assert schedule.total.lost == 0
