@@ -51,6 +51,8 @@ class DeviceUser(LeanHttpUser):
 
     abstract = True
     exercises: ClassVar[tuple[str, ...]] = ()
+    known_endpoints: ClassVar[tuple[str, ...]] = (CHECK, DOWNLOAD, REGISTER, HEALTH)
+    """Of all devices together: a threshold for any other endpoint is a slip of the pen."""
 
     def __init__(self, environment: Any) -> None:
         context = context_of(environment)

@@ -20,6 +20,7 @@ from otaload.live.setup import KILL_GRACE_S, Setup
 from otaload.record import RunDirectory
 from otaload.record.rundir import THRESHOLDS
 from otaload.targets import Targets, load_targets
+from otaload.yamlfile import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ def make_plan(environment: Environment, options: Namespace, *, standing: Aim | N
     settings = read_settings(options)
     _plan_shape(scenario, settings, options)
     thresholds = load_thresholds(settings.thresholds_path)
+    _check_endpoints(scenario, thresholds, settings)
     targets = load_targets(settings.targets_path, os.environ)
     aim = settle_aim(environment, scenario, settings, targets, standing=standing)
     try:
@@ -115,6 +117,18 @@ def _plan_shape(scenario: Scenario, settings: Settings, options: Namespace) -> N
         user_scale=settings.user_scale,
         run_time_s=settings.run_time_s,
     )
+
+
+def _check_endpoints(scenario: Scenario, thresholds: Thresholds, settings: Settings) -> None:
+    """A misspelt endpoint would not apply to any scenario, and so never be judged."""
+    known = scenario.known_endpoints
+    for endpoint in thresholds.endpoints if known is not None else ():
+        name = endpoint.removesuffix(" (redirect)").rpartition(" ")[2]
+        if name not in (known or ()):
+            raise ConfigurationError(
+                f"{settings.thresholds_path}: endpoints.{endpoint}: no such endpoint"
+                f"{did_you_mean(name, known or ())}"
+            )
 
 
 def _make_run(

@@ -56,7 +56,8 @@ class PlannedShape(Protocol):
 class Scenario:
     """A locustfile as Locust loaded it; `shape` is None unless it is one of ours.
 
-    `exercises` names the endpoints that its users ask for, None where that is not known.
+    `exercises` names the endpoints that its users ask for, and `known_endpoints` those that there
+    are at all; both are None where that is not known.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Scenario:
     shape: PlannedShape | None
     user_classes: tuple[type[User], ...]
     exercises: tuple[str, ...] | None
+    known_endpoints: tuple[str, ...] | None
 
     @property
     def has_devices(self) -> bool:
@@ -120,17 +122,18 @@ def scenario_of(environment: Environment) -> Scenario:
         locustfile=_shown(file),
         shape=shape,
         user_classes=classes,
-        exercises=_exercises(classes),
+        exercises=_names(classes, "exercises"),
+        known_endpoints=_names(classes, "known_endpoints"),
     )
 
 
-def _exercises(classes: Iterable[type[User]]) -> tuple[str, ...] | None:
+def _names(classes: Iterable[type[User]], attribute: str) -> tuple[str, ...] | None:
     names: dict[str, None] = {}
     for cls in classes:
-        exercised = getattr(cls, "exercises", None)
-        if exercised is None:
+        found = getattr(cls, attribute, None)
+        if found is None:
             return None
-        names.update(dict.fromkeys(exercised))
+        names.update(dict.fromkeys(found))
     return tuple(names)
 
 

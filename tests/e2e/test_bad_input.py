@@ -17,6 +17,11 @@ BROKEN_THRESHOLDS = {
     "no unit": ("global:\n  p95: { pass: 800, fail: 2 s }\n", "no unit"),
     "fail below pass": ("global:\n  p95: { pass: 2 s, fail: 1 s }\n", "below"),
     "nothing": ("", "empty"),
+    "an unknown endpoint": (
+        "global:\n  p95: { pass: 1 s, fail: 2 s }\n"
+        "endpoints:\n  /updates/chekc: { p95: { pass: 1 s } }\n",
+        "did you mean /updates/check?",
+    ),
 }
 BROKEN_OPTIONS = {
     "a negative scale": (("--time-scale", "-1"), "--time-scale"),
