@@ -1,7 +1,7 @@
-"""One generator run in its own process: `python -m bench.generator KIND CASE ...` prints one JSON line.
+"""One generator in its own process: `python -m bench.generator KIND CASE` prints a line of JSON.
 
-Users are real Locust users under a real local runner with its statistics, so that the task loop and the
-`request` event are part of every figure.
+Users are real Locust users under a real local runner with its statistics, so that the task loop and
+the `request` event are part of every figure.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import psutil
 from locust import FastHttpUser, HttpUser, User, constant, constant_pacing, task
 from locust.env import Environment
 
+from bench.target import BUNDLE_BYTES
 from otaload.http import LeanHttpUser, absolute_pacing
 
 KINDS: dict[str, type[User]] = {"lean": LeanHttpUser, "fast": FastHttpUser, "http": HttpUser}
@@ -31,9 +32,9 @@ def check(user: Any) -> None:
 
 def download_kept(user: Any) -> None:
     """GET a bundle and keep it."""
-    response = user.client.get("/bundle.js")
-    if len(response.content) != 2 * 1024 * 1024:
-        raise RuntimeError("short body")
+    received = len(user.client.get("/bundle.js").content)
+    if received != BUNDLE_BYTES:
+        raise RuntimeError(f"{received} bytes of a bundle")
 
 
 def download_dropped(user: Any) -> None:
@@ -44,8 +45,8 @@ def download_dropped(user: Any) -> None:
         response = user.client.get("/bundle.js", stream=True)
         chunks = response.iter_content(262144, decode_content=False)
         received = sum(len(chunk) for chunk in chunks)
-    if received != 2 * 1024 * 1024:
-        raise RuntimeError("short body")
+    if received != BUNDLE_BYTES:
+        raise RuntimeError(f"{received} bytes of a bundle")
 
 
 CASES: dict[str, Callable[[Any], None]] = {
@@ -55,28 +56,86 @@ CASES: dict[str, Callable[[Any], None]] = {
 }
 
 
-def cpu_s() -> float:
-    """CPU seconds of this process so far."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+def main() -> None:
+    """Run one generator and print what it did."""
+    arguments = parse_arguments()
+    environment = Environment(user_classes=[user_class(arguments)], host=arguments.url)
+    times: list[float] = []
+
+    def on_request(response_time: float, **_: Any) -> None:
+        times.append(response_time)
+
+    runner = environment.create_local_runner()
+    process = psutil.Process()
+    rss_before = process.memory_info().rss
+    environment.events.request.add_listener(on_request)
+    started = time.perf_counter()
+    runner.start(arguments.users, spawn_rate=arguments.users)
+    all_answered_s = None
+    while time.perf_counter() - started < arguments.warm_up:
+        gevent.sleep(0.02)
+        if all_answered_s is None and len(times) >= arguments.users:
+            all_answered_s = time.perf_counter() - started
+    times.clear()
+    if not arguments.period:
+        # Locust's statistics count; a listener of ours would only dilute the ratio.
+        environment.events.request.remove_listener(on_request)
+    total = runner.stats.total
+    requests_before, cpu_before, wall_before = total.num_requests, cpu_s(), time.perf_counter()
+    gevent.sleep(arguments.seconds)
+    cpu, wall = cpu_s() - cpu_before, time.perf_counter() - wall_before
+    requests = total.num_requests - requests_before
+    rss_after = process.memory_info().rss
+    sample = sorted(times)
+    result = {
+        "requests": requests,
+        "failures": total.num_failures,
+        "cpu_s": cpu,
+        "wall_s": wall,
+        "per_cpu_s": requests / cpu,
+        "p50_ms": sample[len(sample) // 2] if sample else None,
+        "p99_ms": sample[int(len(sample) * 0.99)] if sample else None,
+        "rss_mb": rss_after / 1e6,
+        "kb_per_user": (rss_after - rss_before) / 1e3 / arguments.users,
+        "all_answered_s": all_answered_s,
+    }
+    sys.stdout.write(json.dumps(result) + "\n")
+    sys.stdout.flush()
+    runner.quit()
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("case", choices=CASES)
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--ca-file", default="", help="authority of a TLS target")
+    parser.add_argument("--users", type=int, default=50)
+    parser.add_argument("--warm-up", type=float, default=1.0, help="seconds before measuring")
+    parser.add_argument("--seconds", type=float, default=4.0, help="seconds of measuring")
+    parser.add_argument("--period", type=float, default=0.0, help="seconds between iterations")
+    parser.add_argument("--at-once", action="store_true", help="do not stagger the first ones")
+    return parser.parse_args()
 
 
 def user_class(arguments: argparse.Namespace) -> type[User]:
     """The user class under test."""
     lean = arguments.kind == "lean"
     wait: Any = constant(0)
-    if arguments.period:
-        pacing = absolute_pacing if lean else constant_pacing
-        wait = pacing(arguments.period)
+    if arguments.period and lean:
+        wait = absolute_pacing(arguments.period, stagger=not arguments.at_once)
+    elif arguments.period:
+        wait = constant_pacing(arguments.period)
     body: dict[str, Any] = {
         "host": arguments.url,
         "wait_time": wait,
         "go": task(CASES[arguments.case]),
         "abstract": False,
     }
-    if lean and arguments.ca_file:
+    if arguments.ca_file and lean:
         body["tls_ca_file"] = arguments.ca_file
-    if arguments.kind == "http" and arguments.ca_file:
+    elif arguments.ca_file and arguments.kind == "http":
 
         def trust(user: Any) -> None:
             user.client.verify = arguments.ca_file
@@ -85,69 +144,10 @@ def user_class(arguments: argparse.Namespace) -> type[User]:
     return type("BenchUser", (KINDS[arguments.kind],), body)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=KINDS)
-    parser.add_argument("case", choices=CASES)
-    parser.add_argument("--url", required=True)
-    parser.add_argument("--ca-file", default="")
-    parser.add_argument("--users", type=int, default=50)
-    parser.add_argument("--warm-up", type=float, default=1.0)
-    parser.add_argument("--seconds", type=float, default=4.0)
-    parser.add_argument("--period", type=float, default=0.0)
-    arguments = parser.parse_args()
-
-    environment = Environment(user_classes=[user_class(arguments)], host=arguments.url)
-    times: list[float] = []
-    failures: dict[str, int] = {}
-
-    def on_request(response_time: float, exception: Exception | None, **_: Any) -> None:
-        times.append(response_time)
-        if exception is not None:
-            text = str(exception)
-            failures[text] = failures.get(text, 0) + 1
-
-    runner = environment.create_local_runner()
-    process = psutil.Process()
-    rss_before = process.memory_info().rss
-    started = time.perf_counter()
-    environment.events.request.add_listener(on_request)
-    runner.start(arguments.users, spawn_rate=max(arguments.users, 1))
-    first_all_s = None
-    while time.perf_counter() - started < arguments.warm_up:
-        gevent.sleep(0.02)
-        if first_all_s is None and len(times) >= arguments.users:
-            first_all_s = time.perf_counter() - started
-    times.clear()
-    if not arguments.period:
-        # Locust's statistics count; a listener of ours would only dilute the ratio.
-        environment.events.request.remove_listener(on_request)
-    requests_before = runner.stats.total.num_requests
-    cpu_before, wall_before = cpu_s(), time.perf_counter()
-    gevent.sleep(arguments.seconds)
-    cpu, wall = cpu_s() - cpu_before, time.perf_counter() - wall_before
-    requests = runner.stats.total.num_requests - requests_before
-    failed = runner.stats.total.num_failures
-    sample = sorted(times)
-    rss_after = process.memory_info().rss
-    result = {
-        "requests": requests,
-        "cpu_s": cpu,
-        "wall_s": wall,
-        "per_cpu_s": requests / cpu,
-        "failed": failed,
-        "failures": failures,
-        "p50_ms": sample[len(sample) // 2] if sample else None,
-        "p99_ms": sample[int(len(sample) * 0.99)] if sample else None,
-        "rss_mb": rss_after / 1e6,
-        "rss_before_mb": rss_before / 1e6,
-        "kb_per_user": (rss_after - rss_before) / 1e3 / arguments.users,
-        "first_all_s": first_all_s,
-    }
-    json.dump(result, sys.stdout)
-    sys.stdout.write("\n")
-    sys.stdout.flush()
-    runner.quit()
+def cpu_s() -> float:
+    """CPU seconds of this process so far."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
 
 
 if __name__ == "__main__":

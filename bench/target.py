@@ -72,10 +72,13 @@ def nginx(root: Path, core: int) -> Iterator[Target]:
 def make_certificate(root: Path) -> None:
     """A certificate for localhost that is its own authority."""
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-        + ["-nodes", "-days", "2", "-subj", "/CN=localhost"]
-        + ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-        + ["-keyout", str(root / "key.pem"), "-out", str(root / "cert.pem")],
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec"),
+            *("-pkeyopt", "ec_paramgen_curve:prime256v1"),
+            *("-nodes", "-days", "2", "-subj", "/CN=localhost"),
+            *("-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
+            *("-keyout", str(root / "key.pem"), "-out", str(root / "cert.pem")),
+        ],
         check=True,
         capture_output=True,
     )

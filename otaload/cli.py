@@ -31,6 +31,18 @@ exit codes (those of k6 where it has one):
 """
 
 
+RUN_OPTIONS = """\
+options of the run (these and all others of `locust --help` go to locust as they are):
+  --host URL                  the target; without one, the embedded service is started
+  --time-scale, --user-scale  rehearse the scenario shorter, smaller
+  --faults SPEC               make the embedded service misbehave (docs/faults.md)
+  --thresholds FILE, --targets FILE, --reports-dir DIR, --seed N, --fail-on-warning
+  -t, --run-time 5m           end after that long at the latest
+  --processes N               make the load with N processes
+docs/command-line.md explains them.
+"""
+
+
 class _Parser(argparse.ArgumentParser):
     """Ends with 104 where argparse ends with 2: wrong arguments are a wrong configuration."""
 
@@ -82,9 +94,8 @@ def build_parser() -> argparse.ArgumentParser:
     run = commands.add_parser(
         "run",
         help="run a scenario (or any locustfile) headless, and judge it",
-        description="Run a scenario or a locustfile headless; the exit code is its verdict. "
-        "Options that are not listed here go to locust as they are.",
-        epilog=EXIT_CODES,
+        description="Run a scenario or a locustfile headless; the exit code is its verdict.",
+        epilog=f"{RUN_OPTIONS}\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -203,6 +214,11 @@ def find_locustfile(scenario: str) -> Path:
 
 
 def _run(options: argparse.Namespace, rest: list[str]) -> int:
+    for word in rest:
+        if word.startswith(("-f", "--locustfile")):
+            raise ConfigurationError(
+                f"{word}: the locustfile is the word after `otaload run`; use locust -f for several"
+            )
     files = str(find_locustfile(options.scenario))
     if options.scenario not in SCENARIOS:
         # A locustfile that knows nothing of otaload is recorded all the same.
@@ -278,6 +294,8 @@ def _seed(options: argparse.Namespace) -> int:
         sizes = [size_bytes(size) for size in options.bundle_bytes.split(",")]
     except ValueError as error:
         raise ConfigurationError(f"--bundle-bytes: {error}") from error
+    if options.releases < 1:
+        raise ConfigurationError(f"--releases: {options.releases} is too few; give 1 or more")
     try:
         store = Store(options.data_dir)
         try:

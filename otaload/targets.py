@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from otaload.errors import ConfigurationError
-from otaload.yamlfile import Section, read_yaml
+from otaload.yamlfile import Section, did_you_mean, read_yaml
 
 AUTH_KINDS = ("none", "api_key", "device_token")
 DOWNLOAD_MODES = ("follow", "fixed", "template")
@@ -101,6 +102,16 @@ class Targets:
     first_byte_timeout_s: float
     total_timeout_s: float
 
+    @property
+    def endpoints(self) -> dict[str, Endpoint]:
+        """The endpoints by their names in `targets.yaml`."""
+        return {
+            "check": self.check,
+            "register": self.register,
+            "download": self.download,
+            "health": self.health,
+        }
+
     def is_production(self, hostname: str) -> bool:
         """Whether a host may get the health scenario only."""
         return any(rule.matches(hostname) for rule in self.production)
@@ -130,7 +141,7 @@ def load_targets(path: Path, environ: Mapping[str, str]) -> Targets:
         base_url_source=source,
         app_id=environ.get("LOAD_TEST_APP_ID") or app_id,
         release_id=environ.get("LOAD_TEST_RELEASE_ID") or release_id,
-        api_key=environ.get("LOAD_TEST_API_KEY") or None,
+        api_key=_api_key(environ),
         check=_endpoint(endpoints.section("check"), "/updates/check", "none", (200,)),
         register=_endpoint(endpoints.section("register"), "/devices/register", "none", (200, 201)),
         download=_endpoint(download, "/bundles/download", "api_key", (200,)),
@@ -151,6 +162,11 @@ def load_targets(path: Path, environ: Mapping[str, str]) -> Targets:
         section.close()
     if targets.register.auth == "device_token":
         raise endpoints.error("register", "registration is what hands the device token out")
+    if targets.health.auth == "device_token":
+        raise endpoints.error("health", "a probe is no device and has no token")
+    if mode == "fixed" and not targets.release_id:
+        raise download.error("mode", "fixed needs LOAD_TEST_RELEASE_ID or target.release_id")
+    _check_template(download, targets.download.path)
     return targets
 
 
@@ -180,6 +196,9 @@ def check_base_url(url: str, source: str) -> str:
     Raises `ConfigurationError` for what is no http(s) URL, or has a user, a query or a fragment.
     """
     hint = "give a URL such as https://staging.example.com/v1"
+    url = url.strip()
+    if not url.isprintable() or " " in url:
+        raise ConfigurationError(f"{source}: {url!r} has spaces or control characters; {hint}")
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -198,6 +217,22 @@ def origin_of(url: str) -> str:
     """Scheme, host and port of a URL: `https://host:8443`."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def _check_template(download: Section, path: str) -> None:
+    for name in re.findall(r"\{(.*?)\}", path):
+        if name not in ("app_id", "release_id"):
+            hint = did_you_mean(name, ("app_id", "release_id"))
+            raise download.error("path", f"unknown placeholder {{{name}}}{hint}")
+
+
+def _api_key(environ: Mapping[str, str]) -> str | None:
+    key = environ.get("LOAD_TEST_API_KEY", "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigurationError(
+            "LOAD_TEST_API_KEY: has characters that no header can carry; copy the key again"
+        )
+    return key or None
 
 
 def _endpoint(section: Section, path: str, auth: str, expect: tuple[int, ...]) -> Endpoint:

@@ -24,7 +24,7 @@ ALLOWED = {
     "otaload.live": {
         *("otaload", "otaload.errors", "otaload.yamlfile", "otaload.targets", "otaload.record"),
         *("otaload.http", "analysis.thresholds", "analysis.limits"),
-        *("staging.launch", "staging.errors"),
+        *("staging.launch", "staging.errors", "staging.fault_spec"),
     },
     "otaload.plugin": {"otaload.live"},
     "analysis": {"otaload", "otaload.errors", "otaload.yamlfile", "otaload.record"},

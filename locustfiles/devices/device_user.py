@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any, ClassVar, Generic, TypeVar
+from urllib.parse import quote
 
 import gevent
-from locust.exception import StopUser
 
 from locustfiles.devices.fleet import Device, Fleet
 from locustfiles.devices.protocol import (
@@ -20,10 +20,10 @@ from locustfiles.devices.protocol import (
     read_registration,
     verify_bundle,
 )
-from otaload.errors import RefusedError
 from otaload.http import LeanHttpUser, Response
+from otaload.http.target import locate, parse_url
 from otaload.live.context import RunContext, context_of
-from otaload.targets import Endpoint, origin_of
+from otaload.targets import Endpoint
 
 CHECK = "/updates/check"
 DOWNLOAD = "/bundles/download"
@@ -64,6 +64,12 @@ class DeviceUser(LeanHttpUser):
         super().__init__(environment)
         self.context_of_run: RunContext = context
         self.targets = context.targets
+        # What tells the service who asks, and is kept from every other host.
+        self._own_headers = (
+            self.targets.api_key_credential.header,
+            self.targets.device_token_credential.header,
+            *((self.targets.fleet.id_header,) if self.targets.fleet.id_header else ()),
+        )
         name = type(self).__name__
         self.rng = Random(context.next_seed(name))
         self.fleet: Fleet = context.shared(
@@ -109,10 +115,9 @@ class DeviceUser(LeanHttpUser):
         endpoint = self.targets.download
         url = self._bundle_url(release)
         hook = self.context_of_run.verify_hook
+        base = self.host or ""
         # A device's key and id go to the service alone, never to a host that an answer named.
-        own = not url.startswith(("http://", "https://")) or origin_of(url) == origin_of(
-            self.host or ""
-        )
+        own = locate(base, url).origin == parse_url(base).origin
         headers = self._headers(device, endpoint) if own else {}
 
         def read(answer: Answer) -> None:
@@ -180,18 +185,19 @@ class DeviceUser(LeanHttpUser):
             return release.bundle_url
         release_id = self.targets.release_id or release.release_id
         path = self.targets.download.path
+        app, wanted = quote(self.targets.app_id, safe=""), quote(release_id, safe="")
         if self.targets.download_mode == "template":
-            return path.replace("{app_id}", self.targets.app_id).replace("{release_id}", release_id)
-        return f"{path}?appId={self.targets.app_id}&releaseId={release_id}"
+            return path.replace("{app_id}", app).replace("{release_id}", wanted)
+        return f"{path}?appId={app}&releaseId={wanted}"
 
-    def _headers(self, device: Device, endpoint: Endpoint) -> dict[str, str]:
+    def _headers(self, device: Device | None, endpoint: Endpoint) -> dict[str, str]:
         headers = {}
-        if self.targets.fleet.id_header:
+        if device is not None and self.targets.fleet.id_header:
             headers[self.targets.fleet.id_header] = device.id
         if endpoint.auth == "api_key" and self.targets.api_key:
             credential = self.targets.api_key_credential
             headers[credential.header] = credential.value(self.targets.api_key)
-        elif endpoint.auth == "device_token" and device.token:
+        elif endpoint.auth == "device_token" and device is not None and device.token:
             credential = self.targets.device_token_credential
             headers[credential.header] = credential.value(device.token)
         return headers
@@ -207,32 +213,24 @@ class DeviceUser(LeanHttpUser):
         **options: Any,
     ) -> Outcome[T]:
         """Send a request and judge its answer; a failure is counted with its cause."""
-        credentials = (
-            self.targets.api_key_credential.header,
-            self.targets.device_token_credential.header,
-        )
-        try:
-            with self.client.request(
-                method,
-                url,
-                name=name,
-                expect=expect,
-                credentials=credentials,
-                catch_response=True,
-                **options,
-            ) as answer:
-                if answer.status_code and answer.status_code not in expect:
-                    answer.failure(describe_status(answer))
-                    return Outcome(ok=False)
-                if answer.cause is not None:
-                    return Outcome(ok=False, lost=answer.status_code == 0)
-                try:
-                    return Outcome(ok=True, value=read(answer))
-                except WrongAnswerError as error:
-                    answer.failure(str(error))
-        except RefusedError as error:
-            self.context_of_run.refuse(str(error))
-            raise StopUser from error
+        with self.client.request(
+            method,
+            url,
+            name=name,
+            expect=expect,
+            credentials=self._own_headers,
+            catch_response=True,
+            **options,
+        ) as answer:
+            if answer.status_code and answer.status_code not in expect:
+                answer.failure(describe_status(answer))
+                return Outcome(ok=False)
+            if answer.cause is not None:
+                return Outcome(ok=False, lost=answer.status_code == 0)
+            try:
+                return Outcome(ok=True, value=read(answer))
+            except WrongAnswerError as error:
+                answer.failure(str(error))
         return Outcome(ok=False)
 
 

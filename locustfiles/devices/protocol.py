@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from otaload.http.target import parse_url
+
 _HASH = re.compile(r"(?:sha256:)?([0-9a-f]{64})", re.IGNORECASE)
 _ERROR_CODE = re.compile(r"[A-Z][A-Z0-9_]{2,39}")
 
@@ -65,7 +67,7 @@ def read_check(answer: Answer) -> Release | None:
     return Release(
         version=_text(release, "version"),
         release_id=_text(release, "releaseId"),
-        bundle_url=_text(release, "bundleUrl"),
+        bundle_url=_url(release, "bundleUrl"),
         bundle_bytes=size,
         bundle_hash=found[1].lower(),
     )
@@ -120,6 +122,17 @@ def describe_status(answer: Answer) -> str:
     if isinstance(error, dict) and "issues" in error:
         return f"{text} validation"
     return text
+
+
+def _url(release: Mapping[str, Any], key: str) -> str:
+    """An http(s) URL, or a path below the base URL."""
+    url = _text(release, key)
+    try:
+        if url.startswith("/") or parse_url(url):
+            return url
+    except ValueError:
+        pass
+    raise WrongAnswerError(f"shape: release.{key} is not an http URL")
 
 
 def _text(release: Mapping[str, Any], key: str) -> str:

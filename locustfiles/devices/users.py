@@ -81,5 +81,6 @@ class HealthProbe(DeviceUser):
             origin_of(self.host or "") + self.targets.health.path,
             name=HEALTH,
             expect=self.targets.health.expect,
+            headers=self._headers(None, self.targets.health),
             read=read_health,
         )

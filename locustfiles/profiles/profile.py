@@ -90,7 +90,7 @@ class Profile(LoadTestShape):
 
     @property
     def ended_by(self) -> str | None:
-        """Why the run ended before its time; None where it did not."""
+        """Why the profile ended; None while it has not, or if the run was ended from outside."""
         return self._ended_by
 
     def reset_time(self) -> None:
@@ -105,5 +105,6 @@ class Profile(LoadTestShape):
         """The number of users for now and a rate that reaches it at once; None ends the run."""
         users = None if self._ended_by else self.users_at(self._elapsed_s())
         if users is None:
+            self.end("its last stage is over")
             return None
         return users, float(max(1, self.peak_users))

@@ -16,6 +16,7 @@ from otaload.http.causes import BODY_TOO_LARGE, BODY_UNDECODABLE, ExchangeError
 Piece = bytes | bytearray | memoryview
 
 _STEP_BYTES: Final = 1024 * 1024
+_MAX_PIECES: Final = 4096
 
 
 class Decoder(Protocol):
@@ -94,6 +95,16 @@ class Sink:
             if self._size > self._max_kept:
                 raise ExchangeError(BODY_TOO_LARGE)
             self._pieces.append(bytes(data))
+            gather(self._pieces)
+
+
+def gather(pieces: list[bytes | bytearray]) -> None:
+    """Make one of many pieces: a peer that sends single bytes must not cost 40 for each."""
+    if len(pieces) > _MAX_PIECES:
+        whole = pieces[0] if isinstance(pieces[0], bytearray) else bytearray(pieces[0])
+        for piece in pieces[1:]:
+            whole += piece
+        pieces[:] = [whole]
 
 
 def new_hash(name: str) -> Any:

@@ -1,7 +1,7 @@
 """Why a request failed, as a bounded set of texts.
 
 Every text is either a constant of this module, `status NNN`, or `socket error NAME` with an errno's
-name: at most about 1,150 distinct texts can ever reach a report, whatever a server sends.
+name: at most about 1,200 distinct texts can ever reach a report, whatever a server sends.
 """
 
 import errno
@@ -43,7 +43,6 @@ TLS_UNKNOWN_ISSUER: Final = "tls: unknown issuer"
 TLS_REVOKED: Final = "tls: certificate revoked"
 TLS_UNVERIFIED: Final = "tls: certificate not accepted"
 TLS_NOT_TLS: Final = "tls: the server does not speak TLS here"
-TLS_FAILED: Final = "tls: handshake failed"
 TLS_CLOSED: Final = "tls: connection closed in the handshake"
 TLS_BROKEN: Final = "tls: protocol error"
 

@@ -140,10 +140,10 @@ class HttpClient:
                 response.decodes = message.decodes
             if history:
                 response.history = history
-            origin = message.target.origin
-            slot = pool.slots.get(origin) or pool.admit(origin)
+            slot = pool.slot(message.target.origin)
+            payload = message.bare if body is None else message.payload(body)
             try:
-                pool.perform(slot, message.payload(body), response, sink)
+                pool.perform(slot, payload, response, sink)
             except BaseException:
                 self._interrupted(response)
                 raise

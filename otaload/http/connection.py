@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from otaload.http import causes
-from otaload.http.body import Piece, Sink
+from otaload.http.body import Piece, Sink, gather
 from otaload.http.causes import ExchangeError, cause_of_os_error
 from otaload.http.deadline import NEVER
-from otaload.http.head import Headers, final_head
-from otaload.http.reactor import BUFFER_BYTES, Reactor
+from otaload.http.dial import connect, shake_hands
+from otaload.http.head import final_head, is_chunked, stays_open
+from otaload.http.reactor import BUFFER_BYTES, FIRST_READ_BYTES, Reactor
 from otaload.http.target import Origin
-from otaload.http.wire import BURST, WOULD_BLOCK, Wire
+from otaload.http.wire import BURST, RETRY, WOULD_BLOCK, Wire
 
 if TYPE_CHECKING:
     from otaload.http.response import Response
@@ -66,13 +67,13 @@ class Connection(Wire):
         """Look up, connect and shake hands; the times go to the response. Raises ExchangeError."""
         started = perf_counter()
         try:
-            self.connect(origin, connect_by, response.deadline)
+            connect(self, origin, connect_by, response.deadline)
         finally:
             connected = perf_counter()
             response.connect_s += connected - started
         if context is not None:
             try:
-                self.shake_hands(context, origin.host, connect_by, response.deadline)
+                shake_hands(self, context, origin.host, connect_by, response.deadline)
             finally:
                 response.tls_s += perf_counter() - connected
         self.parser = HttpResponseParser(self)
@@ -97,8 +98,13 @@ class Connection(Wire):
         try:
             self._send(payload)
             self.wait(self.watcher)
-            self.burst = BURST
-            count = self.receive(reactor.first_view)
+            try:
+                count = self.read(reactor.first_view)
+                # A record of TLS says nothing about what else there is.
+                self.burst = BURST if count == FIRST_READ_BYTES or self.tls is not None else 0
+            except RETRY:
+                self.burst = 0
+                count = self.receive(reactor.first_view)
             response.first_byte_at = perf_counter()
             if count == 0:
                 raise ExchangeError(causes.CLOSED_BEFORE_RESPONSE, lost=True)
@@ -193,7 +199,7 @@ class Connection(Wire):
             self.surplus = True
             self.body_bytes = 0
             self.parts.clear()
-        self.reusable = _stays_open(response.head, response.headers)
+        self.reusable = stays_open(response.head, response.headers)
         self._renew_parser()
 
     def _take_body(self, sink: Sink | None, response: "Response") -> None:
@@ -216,7 +222,7 @@ class Connection(Wire):
 
     def _receive_body(self, response: "Response", sink: Sink | None) -> None:
         headers = response.headers
-        if "transfer-encoding" in headers and _last_is_chunked(headers):
+        if is_chunked(headers):
             while not self.done:
                 count = self.receive(self.reactor.view)
                 if count == 0:
@@ -234,19 +240,15 @@ class Connection(Wire):
 
     def _receive_counted(self, length: int, response: "Response", sink: Sink | None) -> None:
         view = self.reactor.view
-        if sink is None:
-            if length > response.max_kept_bytes:
-                raise ExchangeError(causes.BODY_TOO_LARGE)
-            whole = bytearray(length)
-            place = memoryview(whole)
-            start = b"".join(self.parts)
-            place[: len(start)] = start
-            self.parts[:] = [whole]
-            view = place
+        if sink is None and length > response.max_kept_bytes:
+            raise ExchangeError(causes.BODY_TOO_LARGE)
         while (left := length - self.body_bytes) > 0:
             self.wake_late(left)
             if sink is None:
-                count = self.receive(view[self.body_bytes :])
+                data = self.receive_piece(min(left, BUFFER_BYTES))
+                count = len(data)
+                self.parts.append(data)
+                gather(self.parts)
             elif sink.drops:
                 count = self.discard(left)
             else:
@@ -262,6 +264,7 @@ class Connection(Wire):
         if sink is None:
             if self.body_bytes > response.max_kept_bytes:
                 raise ExchangeError(causes.BODY_TOO_LARGE)
+            gather(self.parts)
             return
         piece: Piece
         for piece in self.parts:
@@ -277,14 +280,3 @@ class Connection(Wire):
         """Let go of everything; safe at any time and more than once."""
         super().close()
         self.parser = None  # it holds our methods, and so a cycle
-
-
-def _last_is_chunked(headers: Headers) -> bool:
-    return headers["transfer-encoding"].rpartition(",")[2].strip().lower() == "chunked"
-
-
-def _stays_open(head: bytes | bytearray, headers: Headers) -> bool:
-    tokens = {token.strip().lower() for token in headers.get("connection", "").split(",")}
-    if head.startswith(b"HTTP/1.1"):
-        return "close" not in tokens
-    return "keep-alive" in tokens

@@ -117,3 +117,16 @@ def final_head(raw: bytes) -> bytes:
         if not interim:
             return raw[start:end]
         start = end + 4
+
+
+def is_chunked(headers: Headers) -> bool:
+    """Whether the last transfer coding is chunked."""
+    return headers.get("transfer-encoding", "").rpartition(",")[2].strip().lower() == "chunked"
+
+
+def stays_open(head: bytes | bytearray, headers: Headers) -> bool:
+    """Whether the peer keeps the connection, by its version and its Connection header."""
+    tokens = {token.strip().lower() for token in headers.get("connection", "").split(",")}
+    if head.startswith(b"HTTP/1.1"):
+        return "close" not in tokens
+    return "keep-alive" in tokens

@@ -5,8 +5,9 @@ a lookup of 0.2 µs where composing a head takes about 10 µs.
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import urlencode
 
 import orjson
@@ -25,7 +26,8 @@ _WITH_LENGTH: Final = frozenset({"POST", "PUT", "PATCH"})
 _OF_BODY: Final = frozenset({"content-type", "content-encoding", "content-language"})
 
 
-class Message(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Message:
     """One request, all but its body."""
 
     method: str
@@ -36,10 +38,8 @@ class Message(NamedTuple):
     bare: bytes  # the whole request if there is no body
     decodes: bool  # an Accept-Encoding is sent, so the body is to be decoded
 
-    def payload(self, body: bytes | None) -> bytes:
-        """The whole request as it goes on the wire."""
-        if body is None:
-            return self.bare
+    def payload(self, body: bytes) -> bytes:
+        """The whole request with a body as it goes on the wire."""
         return b"%bContent-Length: %d\r\n\r\n%b" % (self.head, len(body), body)
 
     def redirected(self, status: int, target: Target, credentials: Collection[str]) -> "Message":

@@ -7,8 +7,9 @@ the method is idempotent or not a byte had been sent.
 
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 from time import perf_counter
-from typing import Final, NamedTuple
+from typing import Final
 
 from otaload.http.body import Sink
 from otaload.http.causes import ExchangeError
@@ -28,7 +29,8 @@ MAX_ORIGINS: Final = 16
 _FRESH_S: Final = 0.005
 
 
-class Settings(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Settings:
     """What the clients of a user class have in common."""
 
     connect_timeout_s: float = 10.0
@@ -70,17 +72,20 @@ class Slot:
 class Pool:
     """At most one kept connection for each of at most 16 origins."""
 
-    __slots__ = ("_guards", "_settings", "connects", "retried", "slots")
+    __slots__ = ("_guards", "_settings", "_slots", "connects", "retried")
 
     def __init__(self, settings: Settings, guards: tuple[ConnectGuard, ...]) -> None:
         self._settings = settings
         self._guards = guards
-        self.slots: dict[Origin, Slot] = {}
+        self._slots: dict[Origin, Slot] = {}
         self.connects = 0
         self.retried = 0
 
-    def admit(self, origin: Origin) -> Slot:
-        """The first use of an origin: it may be refused, by raising, before a byte is sent."""
+    def slot(self, origin: Origin) -> Slot:
+        """An origin's place; its first use may be refused, by raising, before a byte is sent."""
+        return self._slots.get(origin) or self._admit(origin)
+
+    def _admit(self, origin: Origin) -> Slot:
         for guard in self._guards:
             guard(origin.host, origin.port)
         refuse_proxy(origin)
@@ -88,9 +93,9 @@ class Pool:
         if origin.scheme == "https":
             settings = self._settings
             tls = tls_context(verify=settings.tls_verify, ca_file=settings.tls_ca_file)
-        if len(self.slots) >= MAX_ORIGINS:
-            self.slots.pop(next(iter(self.slots))).empty()
-        slot = self.slots[origin] = Slot(origin, tls)
+        if len(self._slots) >= MAX_ORIGINS:
+            self._slots.pop(next(iter(self._slots))).empty()
+        slot = self._slots[origin] = Slot(origin, tls)
         return slot
 
     def perform(self, slot: Slot, payload: bytes, response: Response, sink: Sink | None) -> None:
@@ -135,9 +140,9 @@ class Pool:
 
     def close(self) -> None:
         """Close the kept connections and forget the origins."""
-        for slot in self.slots.values():
+        for slot in self._slots.values():
             slot.empty()
-        self.slots.clear()
+        self._slots.clear()
 
     def _open(self, connection: Connection, slot: Slot, response: Response) -> None:
         self.connects += 1

@@ -7,7 +7,6 @@ forked process makes a new one.
 import os
 from collections.abc import Callable
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 import gevent
 from greenlet import greenlet
@@ -30,9 +29,20 @@ class Reactor:
     between.
     """
 
-    __slots__ = ("buffer", "deadlines", "first_view", "loop", "pid", "resolver", "switch", "view")
+    __slots__ = (
+        "buffer",
+        "deadlines",
+        "first_view",
+        "hub",
+        "loop",
+        "pid",
+        "resolver",
+        "switch",
+        "view",
+    )
 
     def __init__(self, hub: Any) -> None:
+        self.hub = hub
         self.loop: Any = hub.loop
         # The raw switch: gevent's own also looks for a switch_out method that nobody has.
         self.switch: Callable[[], object] = greenlet.switch.__get__(hub)
@@ -52,7 +62,7 @@ class Reactor:
         return self.loop.io(fd, _WRITE | _READ if or_readable else _WRITE)
 
 
-_reactors: WeakKeyDictionary[Any, Reactor] = WeakKeyDictionary()
+_reactors: dict[Any, Reactor] = {}
 
 
 def current_reactor() -> Reactor:

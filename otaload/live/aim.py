@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from otaload.errors import ConfigurationError
+from otaload.http.target import parse_url
 from otaload.live.guard import kind_of, refuse_production
 from otaload.targets import Targets, check_base_url
 from staging.errors import StagingError
+from staging.fault_spec import FaultSpecError, parse
 from staging.launch import StagingProcess
 from staging.launch import start as start_service
 
@@ -47,7 +49,13 @@ class Aim:
 
 
 def take_aim(
-    targets: Targets, *, host: str | None, scenario: str, allowed: bool, faults: str | None
+    targets: Targets,
+    *,
+    host: str | None,
+    scenario: str,
+    allowed: bool,
+    needs_key: bool,
+    faults: str | None,
 ) -> Aim:
     """The aim of a run: `host` (given with `--host`) wins over the targets' base URL; without
     either the embedded service is started, with `faults`.
@@ -58,14 +66,36 @@ def take_aim(
     if url is None:
         return _embedded(targets, faults)
     url = check_base_url(url, source)
+    try:
+        parse_url(url)  # what the HTTP client will make of it
+    except ValueError as error:
+        raise ConfigurationError(f"{source}: {error}") from error
     refuse_production(targets, url, scenario=scenario, allowed=allowed, source=source)
     if faults:
         raise ConfigurationError(
             f"--faults: {url} (from {source}) is not the embedded service; drop --faults, or drop "
             "the target to start the embedded service with them"
         )
+    needing = [name for name, e in targets.endpoints.items() if e.auth == "api_key"]
+    if needs_key and needing and targets.api_key is None:
+        raise ConfigurationError(
+            f"LOAD_TEST_API_KEY is not set, and {', '.join(needing)} of {url} needs it; export it, "
+            "or set the endpoint's auth to none in targets.yaml"
+        )
     kind = kind_of(targets, urlsplit(url).hostname or "")
     return Aim(dataclasses.replace(targets, base_url=url), source, kind)
+
+
+def aim_again(service: StagingProcess, targets: Targets, faults: str | None) -> Aim:
+    """The aim at an embedded service that already runs, with the faults of the next run.
+
+    Raises `ConfigurationError` for a malformed fault spec.
+    """
+    try:
+        service.set_faults(faults or "")
+    except StagingError as error:
+        raise ConfigurationError(f"--faults: {error}") from error
+    return Aim(_aimed_at(service, targets), "embedded service", "embedded", service)
 
 
 def reach(targets: Targets) -> None:
@@ -105,14 +135,21 @@ def tls_context(targets: Targets) -> ssl.SSLContext:
 
 def _embedded(targets: Targets, faults: str | None) -> Aim:
     try:
+        parse(faults or "")
+    except FaultSpecError as error:
+        raise ConfigurationError(f"--faults: {error}") from error
+    try:
         service = start_service(faults=faults or "")
     except StagingError as error:
         raise ConfigurationError(f"the embedded service did not start: {error}") from error
-    own = dataclasses.replace(
+    return Aim(_aimed_at(service, targets), "embedded service", "embedded", service)
+
+
+def _aimed_at(service: StagingProcess, targets: Targets) -> Targets:
+    return dataclasses.replace(
         targets,
         base_url=service.base_url,
         app_id=service.app_id,
         release_id=service.release_id,
         api_key=service.api_key,
     )
-    return Aim(own, "embedded service", "embedded", service)

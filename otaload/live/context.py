@@ -31,6 +31,7 @@ class RunContext:
         worker_count: int = 1,
         think_s: tuple[float, float] = (1.0, 3.0),
         release_day: bool = False,
+        verify_hook: Callable[[Any], str | None] | None = None,
     ) -> None:
         self.targets = targets
         self.seed = seed
@@ -38,7 +39,7 @@ class RunContext:
         self.worker_count = worker_count
         self.think_s = think_s
         self.release_day = release_day
-        self.verify_hook = load_hook(targets.verify_hook) if targets.verify_hook else None
+        self.verify_hook = verify_hook
         self.current_release: Any = None
         self.refused: str | None = None
         self.on_refusal: Callable[[str], None] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -21,6 +22,7 @@ class Counting:
     def __init__(self, environment: Environment) -> None:
         self.recorder = Recorder()
         self.hosts: dict[str, int] = {}
+        self.on_new_host: Callable[[str], None] | None = None
         self.crashes = 0
         self.first_crash: str | None = None
         environment.events.request.add_listener(self.on_request)
@@ -37,8 +39,8 @@ class Counting:
         self,
         request_type: str,
         name: str,
-        response_time: float,
-        response_length: int,
+        response_time: float | None,
+        response_length: float | None,
         exception: BaseException | None = None,
         context: Any = None,
         start_time: float | None = None,
@@ -46,19 +48,36 @@ class Counting:
         **_ignored: Any,
     ) -> None:
         """Count a finished request; clients that do not say when it started are reckoned back."""
+        latency_ms = response_time or 0.0
         if start_time is None:
-            start_time = time.time() - response_time / 1000.0
+            start_time = time.time() - latency_ms / 1000.0
         cause = None if exception is None else (str(exception) or type(exception).__name__)
         retry = bool(context) and isinstance(context, dict) and "otaload_retry" in context
         self.recorder.record(
-            request_type, name, start_time, response_time, response_length or 0, cause, retry=retry
+            request_type,
+            name,
+            start_time,
+            latency_ms,
+            int(response_length or 0),
+            cause,
+            retry=retry,
         )
         if url:
-            scheme_end = url.find("://") + 3
-            path_at = url.find("/", scheme_end)
-            host = url[scheme_end:path_at] if path_at > 0 else url[scheme_end:]
-            if host in self.hosts or len(self.hosts) < MAX_HOSTS:
-                self.hosts[host] = self.hosts.get(host, 0) + 1
+            self._count_host(url)
+
+    def _count_host(self, url: str) -> None:
+        begin = url.find("://") + 3
+        if begin < 3:
+            return  # a path, whose host is not told
+        end = url.find("/", begin)
+        host = url[begin:end] if end > 0 else url[begin:].partition("?")[0]
+        hosts = self.hosts
+        if host in hosts:
+            hosts[host] += 1
+        elif len(hosts) < MAX_HOSTS:
+            hosts[host] = 1
+            if self.on_new_host is not None:
+                self.on_new_host(host)
 
     def on_user_error(
         self, exception: BaseException, tb: TracebackType | None, **_ignored: Any

@@ -3,6 +3,10 @@
 A slice of ten seconds is bad if p95 or the error ratio of an endpoint, or of all requests, lies
 above its fail limit. Four bad slices in a row end the run, and so does one with more than half of
 its requests failed; a single bad slice does not, since blips are common.
+
+Requests belong to the second in which they started, so a slice fills up for as long as its slowest
+request takes. Slices are therefore judged again and again while they are in memory; one in which
+nothing has come back, though users were there, is as bad as one can be.
 """
 
 from __future__ import annotations
@@ -20,7 +24,9 @@ SLICE_S = 10.0
 BAD_SLICES = 4
 HOPELESS_ERROR_RATIO = 0.5
 SETTLE_S = 3.0
-"""How long after its end a slice is judged, so that workers' reports and slow answers are in."""
+"""How long after its end a slice is first judged, so that workers' reports are in."""
+ENOUGH_TO_BE_MISSED = 10
+"""So many expected requests make it no chance that none was answered."""
 
 
 @dataclass(frozen=True)
@@ -61,56 +67,78 @@ class Found:
         return {"limit_users": self.limit_users, "reason": self.reason, "at_s": self.bad_from_s}
 
 
-class LimitRule:
-    """Judges a run slice by slice; its durations shrink with `time_scale`."""
+@dataclass
+class _Slice:
+    begin_s: float
+    users: int
+    reason: str | None = None
+    hopeless: bool = False
 
-    def __init__(self, limits: Mapping[str, FailLimits], *, time_scale: float = 1.0) -> None:
+
+class LimitRule:
+    """Judges a run slice by slice; its durations shrink with `time_scale`.
+
+    `think_s` is a user's mean time between two iterations.
+    """
+
+    def __init__(
+        self, limits: Mapping[str, FailLimits], *, time_scale: float = 1.0, think_s: float = 2.0
+    ) -> None:
         self._limits = limits
+        self._think_s = think_s
         self.slice_s = max(1, round(SLICE_S * time_scale))
         self.settle_s = max(1.0, SETTLE_S * time_scale)
-        self._next_s = 0
-        self._bad_in_a_row = 0
-        self._bad_from_s = 0.0
-        self._good_users: int | None = None
+        self._slices: list[_Slice] = []
 
     def watch(
-        self, tail: Tail, *, start_s: float, now_s: float, users_at: Callable[[float], int | None]
+        self,
+        tail: Tail,
+        *,
+        start_s: float,
+        now_s: float,
+        users_at: Callable[[float], int | None],
+        settled: bool = False,
     ) -> Found | None:
-        """Judge the slices that have settled since the last call; answers once the limit is found.
+        """Judge all slices that are over; answers once the limit is found.
 
-        `users_at` plans the users for seconds after the start.
+        `users_at` plans the users for seconds after the start. With `settled`, nothing can come any
+        more, and the slices need no time to settle.
         """
-        while start_s + self._next_s + self.slice_s + self.settle_s <= now_s:
-            begin_s = self._next_s
-            self._next_s += self.slice_s
-            first = int(start_s) + begin_s
-            users = users_at(begin_s) or 0
-            found = self.see(tail.between(first, first + self.slice_s), users, begin_s)
-            if found is not None:
-                return found
-        return None
+        settle_s = 0.0 if settled else self.settle_s
+        while start_s + (len(self._slices) + 1) * self.slice_s + settle_s <= now_s:
+            begin_s = float(len(self._slices) * self.slice_s)
+            self._slices.append(_Slice(begin_s, users_at(begin_s) or 0))
+        for one in self._slices:
+            first = int(start_s + one.begin_s)
+            if first >= now_s - tail.keep_s:
+                self._judge(one, tail.between(first, first + self.slice_s))
+        return self._find()
 
-    def see(self, windows: Mapping[str, Window], users: int, begin_s: float) -> Found | None:
-        """Judge one slice that began at `begin_s` with some users; one without requests is skipped.
-
-        Users count as good only below the first bad slice of the row that ends the run.
-        """
+    def _judge(self, one: _Slice, windows: Mapping[str, Window]) -> None:
         every = merge(windows.values())
         if not every.n:
-            return None
-        reason = self._why_bad({**windows, ALL_REQUESTS: every})
-        if reason is None:
-            self._bad_in_a_row = 0
-            self._good_users = max(self._good_users or 0, users)
-            return None
-        if not self._bad_in_a_row:
-            self._bad_from_s = begin_s
-        self._bad_in_a_row += 1
-        if every.failures.n > HOPELESS_ERROR_RATIO * every.n:
-            reason = f"{every.failures.n / every.n:.0%} of all requests failed"
-        elif self._bad_in_a_row < BAD_SLICES:
-            return None
-        return Found(self._good_users, reason, self._bad_from_s)
+            expected = one.users * self.slice_s / self._think_s
+            if expected >= ENOUGH_TO_BE_MISSED:
+                one.reason = "not one request was answered"
+            return
+        one.reason = self._why_bad({**windows, ALL_REQUESTS: every})
+        one.hopeless = every.failures.n > HOPELESS_ERROR_RATIO * every.n
+        if one.hopeless:
+            one.reason = f"{every.failures.n / every.n:.0%} of all requests failed"
+
+    def _find(self) -> Found | None:
+        """The first row of slices that is bad enough; users count as good only below it."""
+        row: list[_Slice] = []
+        good: int | None = None
+        for one in self._slices:
+            if one.reason is None:
+                good = max(good or 0, one.users)
+                row = []
+                continue
+            row.append(one)
+            if one.hopeless or len(row) == BAD_SLICES:
+                return Found(good, one.reason, row[0].begin_s)
+        return None
 
     def _why_bad(self, windows: Mapping[str, Window]) -> str | None:
         for endpoint, window in windows.items():

@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import socket
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
+
+from locust.util.timespan import parse_timespan
 
 from otaload import targets
 from otaload.errors import ConfigurationError
@@ -43,8 +47,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     They are texts for the parser and checked by `read_settings`, so that every mistake ends with
     the same exit code.
     """
-    group = parser.add_argument_group("otaload", "recording, judging and reporting")
-    add = group.add_argument
+    # Locust's web UI shows the options of the parser itself in its form, not those of a group.
+    add = parser.add_argument
     add(
         "--time-scale",
         metavar="FACTOR",
@@ -59,6 +63,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         env_var="OTALOAD_USER_SCALE",
         help="Shrink (or stretch) every stage's number of users.",
     )
+    group = parser.add_argument_group("otaload", "recording, judging and reporting")
+    add = group.add_argument
     add(
         "--faults",
         metavar="SPEC",
@@ -104,7 +110,22 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     # On a laptop in a café, Locust's own default shows the UI to everybody there.
     parser.set_defaults(web_host="127.0.0.1")
+    _take_free_port(parser, sys.argv)
     parser.error = _end_with_104  # type: ignore[method-assign]
+
+
+def _take_free_port(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """With --processes, master and workers are of one run; Locust's fixed port would have them
+    meet those of any other run on the machine."""
+    given = {argument.partition("=")[0] for argument in arguments}
+    if "--processes" not in given and "LOCUST_PROCESSES" not in os.environ:
+        return
+    if given & {"--master-port", "--master-bind-port", "--worker"}:
+        return
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    parser.set_defaults(master_port=port, master_bind_port=port, master_bind_host="127.0.0.1")
 
 
 def read_settings(options: argparse.Namespace) -> Settings:
@@ -118,7 +139,7 @@ def read_settings(options: argparse.Namespace) -> Settings:
         reports_dir=_path(options.reports_dir),
         seed=_seed(options.seed),
         fail_on_warning=bool(options.fail_on_warning),
-        run_time_s=float(options.run_time) if options.run_time else None,
+        run_time_s=_run_time(options.run_time),
     )
 
 
@@ -143,6 +164,16 @@ def _factor(text: object, option: str) -> float:
     if not 0 < factor < math.inf:
         raise ConfigurationError(f"{option}: {text!r} is not a number above 0; try 0.1")
     return factor
+
+
+def _run_time(given: object) -> float | None:
+    """Locust's option is in seconds; the web UI's form has it as it was written, such as 5m."""
+    if not given:
+        return None
+    try:
+        return float(given if isinstance(given, int | float) else parse_timespan(str(given)))
+    except ValueError:
+        raise ConfigurationError(f"--run-time: {given!r} is not a duration; try 5m") from None
 
 
 def _seed(text: object) -> int:

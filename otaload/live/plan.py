@@ -7,20 +7,22 @@ import time
 from argparse import Namespace
 from dataclasses import dataclass
 
+from locust import FastHttpUser, HttpUser
 from locust.env import Environment
 
 from analysis.thresholds import Thresholds, load_thresholds
 from otaload.errors import ConfigurationError, OtaloadError
-from otaload.live.aim import Aim, reach, take_aim
+from otaload.http import LeanHttpUser
+from otaload.live.aim import Aim, aim_again, reach, take_aim
+from otaload.live.context import load_hook
 from otaload.live.guard import refuse_production
 from otaload.live.metadata import describe_run
 from otaload.live.options import Settings, read_settings
 from otaload.live.scenario import Scenario, scenario_of
 from otaload.live.setup import KILL_GRACE_S, Setup
 from otaload.record import RunDirectory
-from otaload.record.rundir import THRESHOLDS
 from otaload.targets import Targets, load_targets
-from otaload.yamlfile import did_you_mean
+from otaload.yamlfile import did_you_mean, read_text
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,15 @@ def make_plan(environment: Environment, options: Namespace, *, standing: Aim | N
     thresholds = load_thresholds(settings.thresholds_path)
     _check_endpoints(scenario, thresholds, settings)
     targets = load_targets(settings.targets_path, os.environ)
+    if targets.verify_hook:
+        load_hook(targets.verify_hook)
     aim = settle_aim(environment, scenario, settings, targets, standing=standing)
     try:
         if aim is not None and aim.service is None:
             reach(aim.targets)
         run = _make_run(scenario, settings, aim, users=options.num_users)
     except OtaloadError:
-        if aim is not None and aim is not standing:
+        if aim is not None and (standing is None or aim.service is not standing.service):
             aim.close()
         raise
     if aim is not None:
@@ -67,7 +71,7 @@ def make_plan(environment: Environment, options: Namespace, *, standing: Aim | N
     if not environment.stop_timeout:
         # Until a request's own deadline, a user may finish what it is doing: nothing is cut off.
         environment.stop_timeout = targets.total_timeout_s + KILL_GRACE_S
-    setup = _setup_for(scenario, settings, aim)
+    setup = _setup_for(scenario, settings, targets, aim)
     return Plan(scenario, settings, thresholds, targets, aim, setup, run)
 
 
@@ -82,21 +86,38 @@ def settle_aim(
     """Where the run goes; None for a locustfile that knows it itself."""
     host = environment.host or None
     if standing is not None and standing.service is not None and host == standing.base_url:
-        return standing
-    # Production is promised one request a minute, and that takes a single user.
-    shape = scenario.shape
-    allowed = scenario.allowed_on_production and shape is not None and shape.peak_users <= 1
-    if not scenario.has_devices and not host:
+        return aim_again(standing.service, targets, settings.faults)
+    allowed = scenario.allowed_on_production
+    if not scenario.has_devices and not host and targets.base_url is None:
         class_hosts = sorted({str(cls.host) for cls in scenario.user_classes if cls.host})
         for url in class_hosts:
             refuse_production(
                 targets, url, scenario=scenario.name, allowed=allowed, source="its user class"
             )
-        if class_hosts or (targets.base_url is None and not settings.faults):
+        if class_hosts and settings.faults:
+            raise ConfigurationError(
+                f"--faults: {class_hosts[0]} (from its user class) is not the embedded service; "
+                "drop --faults"
+            )
+        if not settings.faults:
+            _check_has_host(scenario)
             return None
     return take_aim(
-        targets, host=host, scenario=scenario.name, allowed=allowed, faults=settings.faults
+        targets,
+        host=host,
+        scenario=scenario.name,
+        allowed=allowed,
+        needs_key=scenario.has_devices and not allowed,
+        faults=settings.faults,
     )
+
+
+def _check_has_host(scenario: Scenario) -> None:
+    for cls in scenario.user_classes:
+        if issubclass(cls, HttpUser | FastHttpUser | LeanHttpUser) and not cls.host:
+            raise ConfigurationError(
+                f"{scenario.locustfile}: {cls.__name__} has no host; pass --host"
+            )
 
 
 def _plan_shape(scenario: Scenario, settings: Settings, options: Namespace) -> None:
@@ -108,9 +129,14 @@ def _plan_shape(scenario: Scenario, settings: Settings, options: Namespace) -> N
                 "to scale; use locust's --users and --run-time"
             )
         return
-    if options.headless and (options.num_users or options.spawn_rate):
+    if (options.headless or options.autostart) and (options.num_users or options.spawn_rate):
         raise ConfigurationError(
             f"--users, --spawn-rate: {scenario.name} plans its users itself; use --user-scale"
+        )
+    strangers = [cls.__name__ for cls in scenario.user_classes if cls not in shape.mix]
+    if strangers:
+        raise ConfigurationError(
+            f"{scenario.name}: {', '.join(strangers)} is not in its mix; run one scenario at a time"
         )
     shape.plan(
         time_scale=settings.time_scale,
@@ -135,22 +161,21 @@ def _make_run(
     scenario: Scenario, settings: Settings, aim: Aim | None, *, users: int | None
 ) -> RunDirectory:
     start_s = time.time()
-    run = RunDirectory.create(
+    return RunDirectory.create(
         settings.reports_dir,
         scenario=scenario.name,
         start_s=start_s,
         meta=describe_run(scenario, settings, aim, start_s=start_s, users=users),
+        thresholds=read_text(settings.thresholds_path),
     )
-    (run.path / THRESHOLDS).write_bytes(settings.thresholds_path.read_bytes())
-    return run
 
 
-def _setup_for(scenario: Scenario, settings: Settings, aim: Aim | None) -> Setup:
+def _setup_for(scenario: Scenario, settings: Settings, targets: Targets, aim: Aim | None) -> Setup:
     shape = scenario.shape
     return Setup(
         scenario=scenario.name,
         allowed_on_production=scenario.allowed_on_production,
-        targets=aim.targets if aim else None,
+        targets=aim.targets if aim else targets,
         api_key=aim.targets.api_key if aim and aim.service else None,
         seed=settings.seed,
         think_s=shape.think_s if shape else (1.0, 3.0),

@@ -21,10 +21,13 @@ from otaload.live.plan import Plan
 from otaload.live.reports import DRAIN, MalformedReportError, Report, unpack
 from otaload.live.tail import Tail
 from otaload.live.workers import Ledger
+from staging.errors import StagingError
 
 FLUSH_S = 1.0
 DRAIN_GRACE_S = 15.0
 """How long, beyond the stop timeout, the master waits for the last reports of its workers."""
+SILENT_S = 5.0
+"""How long it waits for a worker that has never reported at all."""
 
 
 class Recording:
@@ -57,8 +60,11 @@ class Recording:
         shape = plan.scenario.shape
         self._rule: LimitRule | None = None
         if shape is not None and shape.finds_limit:
-            limits = fail_limits(plan.thresholds)
-            self._rule = LimitRule(limits, time_scale=plan.settings.time_scale)
+            self._rule = LimitRule(
+                fail_limits(plan.thresholds),
+                time_scale=plan.settings.time_scale,
+                think_s=sum(shape.think_s) / 2,
+            )
         runner = environment.runner
         self._master = runner if isinstance(runner, MasterRunner) else None
         self._sampler = HealthSampler("master" if self._master else "local", self._count_own_users)
@@ -68,6 +74,7 @@ class Recording:
         """Begin: hand the settings to users or workers, and open the books."""
         setup = self.plan.setup
         if self._master is not None:
+            self._ledger.expect(self._present())
             count = max(1, self._master.worker_count)
             options = self.environment.parsed_options
             assert options is not None
@@ -77,6 +84,7 @@ class Recording:
         if self.plan.aim is not None and self.plan.aim.service is not None:
             self.plan.aim.service.reset_counters()
         self._counting.reset()
+        self._counting.on_new_host = lambda host: setup.check_host(host, self._on_refusal)
         self.plan.run.write_meta(start=self.start_s)
         self._sampler.start()
         self._flusher.start()
@@ -113,13 +121,18 @@ class Recording:
         if shape_greenlet is not None and shape_greenlet is not gevent.getcurrent():
             # Its next step would start users again on workers that have just stopped theirs.
             shape_greenlet.kill(block=True)
+        self._ledger.expect(self._present())
+        self._ledger.draining = True
         waiting = self._present() - self._ledger.finished()
         for worker_id in waiting:
             master.send_message(DRAIN, {}, client_id=worker_id)
-        deadline = time.monotonic() + self.environment.stop_timeout + DRAIN_GRACE_S
-        while waiting and time.monotonic() < deadline:
+        began = time.monotonic()
+        longest_s = self.environment.stop_timeout + DRAIN_GRACE_S
+        while waiting and time.monotonic() < began + longest_s:
             gevent.sleep(0.05)
             waiting = (waiting & self._present()) - self._ledger.finished()
+            if time.monotonic() > began + SILENT_S:
+                waiting -= self._ledger.silent()
 
     def finish(self, *, interrupted: str | None, refused: str | None) -> None:
         """Write what is left, and close the run."""
@@ -127,14 +140,16 @@ class Recording:
         self._sampler.stop()
         self._flush(before_second=None)
         end_s = time.time()
+        if self._found is None:
+            self._watch_limit(end_s, settled=True)
         if refused:
             ended = "refused"
         elif interrupted:
             ended = "interrupted"
         else:
             ended = "limit found" if self._found else "finished"
-        service = self.plan.aim.service if self.plan.aim else None
-        self.plan.run.write_meta(
+        counters = self._service_counters()
+        self._write_end(
             end=end_s,
             ended=ended,
             interrupted=interrupted or ("refused" if refused else None),
@@ -143,16 +158,33 @@ class Recording:
             workers=self._ledger.as_json(),
             processes=max(1, len(self._ledger.workers)),
             breakpoint=self._breakpoint(),
-            service_counters=service.counters() if service else None,
+            service_counters=counters,
             notes=[*self._notes, *self._closing_notes(refused)],
             complete=not self._disk_failed,
         )
         self.plan.run.close()
 
+    def _write_end(self, **meta: Any) -> None:
+        try:
+            self.plan.run.write_meta(**meta)
+        except OSError as error:
+            # The run then stays incomplete on disk, which no verdict takes for a good one.
+            say(f"otaload: error: {self.plan.run.path} cannot be written ({error.strerror})")
+
+    def _service_counters(self) -> dict[str, Any] | None:
+        service = self.plan.aim.service if self.plan.aim else None
+        if service is None:
+            return None
+        try:
+            return service.counters()
+        except (StagingError, OSError) as error:
+            self._notes.append(f"the embedded service was lost: {error}")
+            return None
+
     def abandon(self, by: str) -> None:
         """Write down what there is, because the process ends at once; the run stays incomplete."""
         self._flush(before_second=None)
-        self.plan.run.write_meta(end=time.time(), ended="abandoned", interrupted=by)
+        self._write_end(end=time.time(), ended="abandoned", interrupted=by)
 
     def ended_early(self) -> bool:
         """Whether the planned end has not come."""
@@ -229,12 +261,16 @@ class Recording:
             users=runner.user_count if runner else 0,
         )
 
-    def _watch_limit(self, now_s: float) -> None:
+    def _watch_limit(self, now_s: float, *, settled: bool = False) -> None:
         shape = self.plan.scenario.shape
         if self._rule is None or shape is None or self._found is not None:
             return
         self._found = self._rule.watch(
-            self._tail, start_s=self.start_s, now_s=now_s, users_at=shape.users_at
+            self._tail,
+            start_s=self.start_s,
+            now_s=now_s,
+            users_at=shape.users_at,
+            settled=settled,
         )
         if self._found is not None:
             say(f"otaload: the limit is found: {self._found.reason}")

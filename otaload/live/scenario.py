@@ -75,8 +75,17 @@ class Scenario:
 
     @property
     def allowed_on_production(self) -> bool:
-        """Whether production may get it; what is not known may not."""
-        return self.shape is not None and self.shape.allowed_on_production
+        """Whether production may get it: one user, of the classes that its profile names.
+
+        What is not known may not.
+        """
+        shape = self.shape
+        return (
+            shape is not None
+            and shape.allowed_on_production
+            and shape.peak_users <= 1
+            and set(self.user_classes) <= set(shape.mix)
+        )
 
     def mix(self) -> dict[str, int]:
         """The share of each user class, by its name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from argparse import Namespace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,16 @@ from otaload.live.scenario import scenario_of
 from otaload.targets import load_targets
 
 
+@dataclass
+class Finished:
+    """A run that has ended; `code` is its exit code once it is judged."""
+
+    path: Path
+    refused: bool
+    fail_on_warning: bool
+    code: int | None = None
+
+
 class Session:
     """Locust's events end here; `otaload.live.wiring` connects them.
 
@@ -38,9 +49,7 @@ class Session:
         self.environment = environment
         self.options: Namespace = options
         self.headless = bool(options.headless)
-        self.last_run: Path | None = None
-        self.exit_code: int | None = None
-        self._fail_on_warning = read_settings(options).fail_on_warning
+        self.last: Finished | None = None
         self._counting = Counting(environment)
         self._aim: Aim | None = None
         self._plan: Plan | None = None
@@ -48,6 +57,7 @@ class Session:
         self._interrupted: str | None = None
         self._refused: str | None = None
         self._lock = RLock()
+        self._judging = RLock()
 
     @property
     def running(self) -> bool:
@@ -80,6 +90,16 @@ class Session:
         scenario = scenario_of(self.environment)
         self._adopt(settle_aim(self.environment, scenario, settings, targets, standing=None))
 
+    def refuse_edit(self, host: str | None) -> str | None:
+        """Why a run that is under way may not be changed so; None where it may."""
+        if self._plan is None or self._recording is None:
+            return None
+        if self._plan.scenario.shape is not None:
+            return "a run is under way; stop it before starting another"
+        if host and host.rstrip("/") != (self.environment.host or "").rstrip("/"):
+            return "a run is under way; stop it before changing the host"
+        return None
+
     def begin(self) -> None:
         """Locust starts the load."""
         if self._recording is not None:
@@ -93,7 +113,7 @@ class Session:
                 gevent.spawn(self.stop)
                 return
         assert self._plan is not None
-        self._interrupted = self._refused = self.exit_code = None
+        self._interrupted = self._refused = None
         self._recording = Recording(
             self.environment,
             self._plan,
@@ -134,28 +154,30 @@ class Session:
             recording, self._recording = self._recording, None
             if recording is None or self._plan is None:
                 return
-            if not self.headless and self._interrupted is None and recording.ended_early():
-                self._interrupted = "the web UI"
+            plan, self._plan = self._plan, None
+            if self._interrupted is None and recording.ended_early():
+                self._interrupted = "the test code" if self.headless else "the web UI"
+            self.last = Finished(plan.run.path, bool(self._refused), plan.settings.fail_on_warning)
             recording.finish(interrupted=self._interrupted, refused=self._refused)
-            self.last_run, self._plan = self._plan.run.path, None
         if not self.headless:
-            gevent.spawn(self.judge)
+            gevent.spawn(self.judge, self.last)
 
-    def judge(self) -> int | None:
-        """Judge the last run, once; answers with its exit code, None where there was no run."""
-        with self._lock:
-            if self.last_run is not None and self.exit_code is None:
-                self.exit_code = judge_in_process(
-                    self.last_run, fail_on_warning=self._fail_on_warning
-                )
-                if self._refused:
-                    self.exit_code = RefusedError.exit_code
-            return self.exit_code
+    def judge(self, run: Finished | None = None) -> int | None:
+        """Judge a run (the last one), once; answers with its exit code, None without a run."""
+        run = run or self.last
+        if run is None:
+            return None
+        with self._judging:
+            if run.code is None:
+                code = judge_in_process(run.path, fail_on_warning=run.fail_on_warning)
+                run.code = RefusedError.exit_code if run.refused else code
+            return run.code
 
     def abandon(self, by: str) -> None:
         """The process ends at once."""
-        if self._recording is not None:
-            self._recording.abandon(by)
+        recording, self._recording, self._plan = self._recording, None, None
+        if recording is not None:
+            recording.abandon(by)
         self._adopt(None)
 
     def discard(self) -> None:
@@ -169,15 +191,17 @@ class Session:
         """The process is about to end: stop what was started beside Locust."""
         if self._plan is not None:
             # Planned and never begun: an empty run is judged, and is no pass.
-            self._plan.run.write_meta(ended="never started")
-            self._plan.run.close()
-            self.last_run, self._plan = self._plan.run.path, None
+            plan, self._plan = self._plan, None
+            self.last = Finished(plan.run.path, bool(self._refused), plan.settings.fail_on_warning)
+            plan.run.write_meta(ended="never started")
+            plan.run.close()
         self._adopt(None)
 
     def _adopt(self, aim: Aim | None) -> None:
-        if self._aim is not None and self._aim is not aim:
+        service = self._aim.service if self._aim else None
+        if self._aim is not None and (aim is None or aim.service is not service):
             self._aim.close()
-        if aim is not None and aim.service is not None and aim is not self._aim:
+        if aim is not None and aim.service is not None and aim.service is not service:
             say(f"otaload: no target given; the embedded service runs at {aim.base_url}")
         self._aim = aim
         if aim is not None:

@@ -6,11 +6,14 @@ import dataclasses
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import orjson
 from locust.env import Environment
+from locust.exception import StopUser
 
-from otaload.live.context import RunContext, attach
+from otaload.errors import RefusedError
+from otaload.live.context import RunContext, attach, load_hook
 from otaload.live.guard import connect_guard
 from otaload.targets import Targets, targets_from_json, targets_to_json
 
@@ -23,7 +26,7 @@ KILL_GRACE_S = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """`targets` is None for a locustfile that knows itself where it goes.
+    """What travels; `targets` has no base URL for a locustfile that knows itself where it goes.
 
     `api_key` is set for the embedded service only, whose key is no secret; any other key stays in
     the environment of the process that needs it.
@@ -31,7 +34,7 @@ class Setup:
 
     scenario: str
     allowed_on_production: bool
-    targets: Targets | None
+    targets: Targets
     api_key: str | None
     seed: int
     think_s: tuple[float, float]
@@ -41,7 +44,7 @@ class Setup:
     def put(self, options: Namespace) -> None:
         """Lay it into the options that Locust sends to workers."""
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        fields["targets"] = targets_to_json(self.targets) if self.targets else None
+        fields["targets"] = targets_to_json(self.targets)
         setattr(options, _ATTRIBUTE, orjson.dumps(fields).decode())
 
     @classmethod
@@ -49,17 +52,15 @@ class Setup:
         """What the master laid in; `own_api_key` is this process's own."""
         fields = orjson.loads(getattr(options, _ATTRIBUTE))
         fields["think_s"] = tuple(fields["think_s"])
-        if fields["targets"] is not None:
-            key = fields["api_key"] or own_api_key
-            fields["targets"] = targets_from_json(fields["targets"], api_key=key)
+        key = fields["api_key"] or own_api_key
+        fields["targets"] = targets_from_json(fields["targets"], api_key=key)
         return cls(**fields)
 
     def apply(
         self, environment: Environment, *, worker_index: int, on_refusal: Callable[[str], None]
     ) -> None:
-        """Give the users of this process their context, and time to finish at the end."""
-        if self.targets is None:
-            return
+        """Give the users of this process their context, and their HTTP clients the guard."""
+        hook = self.targets.verify_hook
         context = RunContext(
             self.targets,
             seed=self.seed,
@@ -67,9 +68,34 @@ class Setup:
             worker_count=self.worker_count,
             think_s=self.think_s,
             release_day=self.release_day,
+            verify_hook=load_hook(hook) if hook else None,
         )
         context.on_refusal = on_refusal
-        guard = connect_guard(
+        check = connect_guard(
             self.targets, scenario=self.scenario, allowed=self.allowed_on_production
         )
+
+        def guard(host: str, port: int) -> None:
+            try:
+                check(host, port)
+            except RefusedError as error:
+                context.refuse(str(error))
+                raise StopUser from error
+
         attach(environment, context, guard)
+
+    def check_host(self, host: str, on_refusal: Callable[[str], None]) -> None:
+        """Hold a host that was contacted against the same rule.
+
+        The only one that is left for clients that do not ask the guard, such as Locust's own.
+        """
+        check = connect_guard(
+            self.targets, scenario=self.scenario, allowed=self.allowed_on_production
+        )
+        parts = urlsplit(f"//{host}")
+        try:
+            check(parts.hostname or "", parts.port or 0)
+        except RefusedError as error:
+            on_refusal(str(error))
+        except ValueError:
+            return  # no host that could be contacted

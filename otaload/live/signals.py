@@ -41,7 +41,7 @@ class Interrupts:
             os._exit(INTERRUPTED)
         self._seen = True
         if not session.running:
-            if session.headless and session.last_run is None:
+            if session.headless and session.last is None:
                 # Still waiting for workers, say.
                 session.discard()
                 sys.exit(INTERRUPTED)

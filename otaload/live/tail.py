@@ -11,7 +11,7 @@ class Tail:
     """Windows of the last `keep_s` seconds, merged over workers."""
 
     def __init__(self, *, keep_s: int = 120) -> None:
-        self._keep_s = keep_s
+        self.keep_s = keep_s
         self._seconds: dict[int, dict[str, Window]] = {}
         self.requests = 0
         self.failures = 0
@@ -27,7 +27,7 @@ class Tail:
             else:
                 second[key.endpoint] = Window() + window
         newest = max(self._seconds, default=0)
-        for old in [s for s in self._seconds if s < newest - self._keep_s]:
+        for old in [s for s in self._seconds if s < newest - self.keep_s]:
             del self._seconds[old]
 
     def between(self, first: int, end: int) -> dict[str, Window]:

@@ -11,6 +11,7 @@ from locust.env import Environment
 from locust.web import WebUI
 
 from otaload.errors import OtaloadError
+from otaload.live.console import say
 from otaload.live.session import Session
 
 PAGE = "/otaload"
@@ -18,30 +19,36 @@ PAGE = "/otaload"
 
 def extend(web_ui: WebUI, environment: Environment, session: Session) -> None:
     """Add the check before a start and the page of the last verdict."""
+    base = (environment.parsed_options.web_base_path or "") if environment.parsed_options else ""
+    address = f"http://{web_ui.host or '127.0.0.1'}:{web_ui.port}{base}{PAGE}"
+    say(f"otaload: verdict and report will be at {address}")
 
     app = web_ui.app
     assert app is not None
 
     @app.before_request
     def check_start() -> Response | None:
-        if request.endpoint != "locust.swarm" or request.method != "POST" or session.running:
+        if request.endpoint != "locust.swarm" or request.method != "POST":
             return None
+        if session.running:
+            problem = session.refuse_edit(request.form.get("host"))
+            return _refusal(problem, environment) if problem else None
         try:
             session.prepare(_merged(environment.parsed_options, request.form))
         except OtaloadError as error:
-            return jsonify({"success": False, "message": str(error), "host": environment.host})
+            return _refusal(str(error), environment)
         return None
 
-    @app.route(PAGE)
+    @app.route(f"{base}{PAGE}")
     @web_ui.auth_required_if_enabled  # type: ignore[untyped-decorator]  # locust's is untyped
     def last_verdict() -> Response | str:
-        run = session.last_run
-        if run is not None and session.exit_code is not None:
-            report = run / "report.html"
+        run = session.last
+        if run is not None and run.code is not None:
+            report = run.path / "report.html"
             if report.exists():
                 return send_file(report.resolve())
         state = "A run is under way" if session.running else "No run has ended yet"
-        if run is not None and session.exit_code is None:
+        if run is not None and run.code is None and not session.running:
             state = "The last run is being judged"
         return (
             '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="2">'
@@ -49,6 +56,10 @@ def extend(web_ui: WebUI, environment: Environment, session: Session) -> None:
             '<body style="font-family:system-ui;margin:4rem auto;max-width:40rem">'
             f"<h1>{html.escape(state)}</h1><p>The verdict and its report appear here.</p>"
         )
+
+
+def _refusal(message: str, environment: Environment) -> Response:
+    return jsonify({"success": False, "message": message, "host": environment.host})
 
 
 def _merged(options: Any, form: Any) -> Namespace:

@@ -10,13 +10,14 @@ from locust import events
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
-from otaload.errors import OtaloadError
+from otaload.errors import ConfigurationError, OtaloadError
 from otaload.live.console import calm_locust, quiet_start
+from otaload.live.judging import INCONCLUSIVE
 from otaload.live.options import add_options
 from otaload.live.reports import REPORT
 from otaload.live.session import Session
 from otaload.live.signals import Interrupts, WorkerInterrupts
-from otaload.live.worker import WorkerSession
+from otaload.live.worker import WorkerSession, hold_users_until_ready
 
 
 def on_parser(parser: ArgumentParser, **_: Any) -> None:
@@ -30,9 +31,15 @@ def on_init(environment: Environment, runner: Any, web_ui: Any, **_: Any) -> Non
     if isinstance(runner, WorkerRunner):
         worker = WorkerSession(environment, runner)
         events.test_start.add_listener(lambda **_: worker.begin())
+        events.quitting.add_listener(lambda **_: worker.drain())
         WorkerInterrupts(worker).install()
         return
     try:
+        if environment.parsed_options is not None and environment.parsed_options.class_picker:
+            raise ConfigurationError(
+                "--class-picker: a run is planned before it starts; name the user classes after "
+                "the options instead"
+            )
         session = Session(environment)
         if web_ui is None:
             session.prepare()
@@ -54,9 +61,13 @@ def on_init(environment: Environment, runner: Any, web_ui: Any, **_: Any) -> Non
         extend(web_ui, environment, session)
 
     def on_quitting(environment: Environment, **_: Any) -> None:
-        session.stop()
-        session.finish()
-        session.close()
+        if session.running or session.last is not None or session.headless:
+            environment.process_exit_code = INCONCLUSIVE  # until a verdict says otherwise
+        try:
+            session.stop()
+            session.finish()
+        finally:
+            session.close()
         code = session.judge()
         if code is not None:
             environment.process_exit_code = code
@@ -64,5 +75,6 @@ def on_init(environment: Environment, runner: Any, web_ui: Any, **_: Any) -> Non
     events.quitting.add_listener(on_quitting)
 
 
+hold_users_until_ready()
 events.init_command_line_parser.add_listener(on_parser)
 events.init.add_listener(on_init)

@@ -7,9 +7,11 @@ import time
 from typing import Any
 
 import gevent
+from gevent.event import Event
 from gevent.lock import RLock
 from locust.env import Environment
 from locust.exception import RPCError
+from locust.rpc import Message
 from locust.runners import WorkerRunner
 
 from otaload.live.counting import Counting
@@ -18,6 +20,27 @@ from otaload.live.reports import DRAIN, REPORT, Report, pack
 from otaload.live.setup import Setup
 
 REPORT_S = 1.0
+LEAVE_S = 5.0
+"""How long a worker that was told to end waits for the master's own word to do so."""
+
+
+_ready = Event()
+
+
+def hold_users_until_ready() -> None:
+    """Have Locust wait with a worker's first users until its `init` event was fired.
+
+    A worker that joins a run under way is sent its users while it still connects, before any
+    listener could be set up; what they did would be counted by nobody.
+    """
+    handle_message = WorkerRunner.handle_message
+
+    def wait_and_handle(self: WorkerRunner, msg: Message) -> None:
+        if msg.type == "spawn":
+            _ready.wait()
+        handle_message(self, msg)
+
+    WorkerRunner.handle_message = wait_and_handle  # type: ignore[method-assign]
 
 
 class WorkerSession:
@@ -32,7 +55,19 @@ class WorkerSession:
         self._sequence = 0
         self._reporter: gevent.Greenlet[[], None] | None = None
         self._lock = RLock()
+        self._drained = False
+        options = environment.parsed_options
+        self._forked = options is not None and bool(options.processes)
+        self._parent = os.getppid()
+        self._start_users = runner.start_worker
+        runner.start_worker = self._start_users_unless_drained  # type: ignore[method-assign]
         runner.register_message(DRAIN, self._on_drain, concurrent=True)
+        _ready.set()
+
+    def _start_users_unless_drained(self, user_classes_count: dict[str, int], **rest: Any) -> None:
+        """What users did after the last report would be counted by nobody."""
+        if not self._drained:
+            self._start_users(user_classes_count, **rest)
 
     def begin(self) -> None:
         """Start to record, with the settings that the master sent along."""
@@ -43,18 +78,23 @@ class WorkerSession:
         self.refused = None
         index = max(0, self.runner.worker_index)
         setup.apply(self.environment, worker_index=index, on_refusal=self._on_refusal)
+        self.counting.on_new_host = lambda host: setup.check_host(host, self._on_refusal)
         self._sequence = 0
+        self._drained = False
         self._sampler.start()
         self._reporter = gevent.spawn(self._report_forever)
 
     def _on_refusal(self, reason: str) -> None:
-        self.refused = reason
-        self._report()
+        if self.refused is None:
+            self.refused = reason
+            gevent.spawn(self._report)
 
     def _report_forever(self) -> None:
         while True:
             gevent.sleep(REPORT_S - time.time() % REPORT_S)
             self._report(before_second=int(time.time()))
+            if self._forked and os.getppid() != self._parent:
+                gevent.spawn(self.leave)  # the master that forked this worker is gone
 
     def _report(self, *, before_second: int | None = None, final: bool = False) -> None:
         with self._lock:
@@ -87,15 +127,22 @@ class WorkerSession:
     def drain(self) -> None:
         """Stop the users, let what is in flight finish, and send the last report."""
         with self._lock:
-            if self._reporter is None:
+            if self._drained:
                 return
-            self._reporter.kill()
-            self._reporter = None
+            self._drained = True
+            if self._reporter is not None:
+                self._reporter.kill()
+                self._reporter = None
             self.runner.stop()
             self._sampler.stop()
             self._report(final=True)
 
     def leave(self) -> None:
-        """Drain, and leave the run."""
+        """Drain, and leave the run.
+
+        In a Ctrl-C the master is stopping as well; a worker that quits first would have it share
+        that worker's users out among the others.
+        """
         self.drain()
+        gevent.sleep(LEAVE_S)
         self.runner.quit()

@@ -72,22 +72,33 @@ class Recorder:
 
     def _open_window(self, key: tuple[int, str, str]) -> Window:
         second, method, endpoint = key
+        if not _is_text(method) or not _is_text(endpoint):
+            # A lone surrogate fits into no file; the name is shown with a question mark instead.
+            return self._open_window((second, _as_text(method), _as_text(endpoint)))
         if (method, endpoint) not in self._endpoints:
             if len(self._endpoints) >= self._max_endpoints:
                 self.folded += 1
                 key = (second, OTHER, OTHER)
                 return self._open.setdefault(key, Window())
             self._endpoints.add((method, endpoint))
-        window = self._open[key] = Window()
-        return window
+        return self._open.setdefault(key, Window())
 
     def _bounded_cause(self, cause: str) -> str:
         if cause in self._causes:
             return cause
-        text = cause if len(cause) <= MAX_TEXT_LENGTH else cause[: MAX_TEXT_LENGTH - 1] + "…"
+        text = _as_text(cause)
+        text = text if len(text) <= MAX_TEXT_LENGTH else text[: MAX_TEXT_LENGTH - 1] + "…"
         if text not in self._causes:
             if len(self._causes) >= self._max_causes:
                 self.folded += 1
                 return OTHER
             self._causes.add(text)
         return text
+
+
+def _is_text(text: str) -> bool:
+    return text.isascii() or _as_text(text) == text
+
+
+def _as_text(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()

@@ -43,9 +43,15 @@ class RunDirectory:
 
     @classmethod
     def create(
-        cls, parent: Path, *, scenario: str, start_s: float, meta: Mapping[str, Any]
+        cls,
+        parent: Path,
+        *,
+        scenario: str,
+        start_s: float,
+        meta: Mapping[str, Any],
+        thresholds: str | None = None,
     ) -> Self:
-        """Make the directory of a run that is about to start.
+        """Make the directory of a run that is about to start, with a copy of its thresholds.
 
         Its name is the start in UTC and the scenario; a second run in the same second gets `-2`.
         Raises `ConfigurationError` where it cannot be made or written.
@@ -57,6 +63,8 @@ class RunDirectory:
             path = _make_new(parent, name)
             run = cls(path, {"format": FORMAT_VERSION, **meta, "complete": False})
             run.write_meta()
+            if thresholds is not None:
+                (path / THRESHOLDS).write_text(thresholds, encoding="utf-8")
         except OSError as error:
             raise ConfigurationError(
                 f"{parent}: the run's directory cannot be written ({error.strerror or error}); "

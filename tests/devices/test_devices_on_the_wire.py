@@ -12,7 +12,7 @@ import pytest
 from locust.env import Environment
 
 from locustfiles.devices import BundleDownload, DeviceRegister, HealthProbe, UpdateCheck
-from otaload.live.context import RunContext, attach
+from otaload.live.context import RunContext, attach, load_hook
 from otaload.live.guard import connect_guard
 from otaload.targets import DEFAULT_PATH, Endpoint, Targets, load_targets
 from staging.launch import StagingProcess, start
@@ -55,7 +55,13 @@ def world(service: StagingProcess, **changes: Any) -> Iterator[World]:
         **changes,
     )
     environment = Environment(host=service.base_url)
-    context = RunContext(targets, seed=1, release_day=release_day)
+    hook = targets.verify_hook
+    context = RunContext(
+        targets,
+        seed=1,
+        release_day=release_day,
+        verify_hook=load_hook(hook) if hook else None,
+    )
     attach(environment, context, connect_guard(targets, scenario="test", allowed=False))
     at = World(environment)
     environment.events.request.add_listener(lambda **request: at.seen.append(request))

@@ -44,7 +44,7 @@ BROKEN_OPTIONS = {
 
 def refused(bench: Bench, *options: str) -> str:
     """Run, and check that it was refused as bad input is; answers with the message."""
-    ended = bench.run("smoke", *options)
+    ended = bench.run("smoke", *options, env={"LOAD_TEST_API_KEY": "a-key"})
     assert ended.code == 104, ended.output
     assert "Traceback" not in ended.output
     assert "otaload: error: " in ended.output

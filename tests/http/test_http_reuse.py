@@ -5,6 +5,7 @@ import weakref
 
 import gevent
 import pytest
+from gevent.exceptions import BlockingSwitchOutError
 from http_peers import OK, answering, no_leaks, read_request, reset
 
 
@@ -183,6 +184,22 @@ def test_greenlets_that_share_a_client_get_connections_of_their_own(serve, lean)
         user.client.close()
     assert wrong == []
     assert user.causes == [None] * 200
+
+
+def test_a_request_within_the_hub_is_an_error_and_no_hang(serve, lean):
+    user = lean(serve(answering(OK)))
+    raised = []
+
+    def callback():
+        try:
+            user.client.get("/")
+        except BlockingSwitchOutError as error:
+            raised.append(error)
+
+    gevent.get_hub().loop.run_callback(callback)
+    gevent.sleep(0.05)
+    assert len(raised) == 1
+    assert user.client.get("/").cause is None
 
 
 def test_a_closed_client_can_be_used_again(serve, lean):

@@ -30,9 +30,15 @@ def window(latency_ms: float, *, n: int = 100, failed: int = 0) -> Window:
 
 def first_found(slices: list[Window]) -> tuple[int, object]:
     """The number of the slice that ends the run, and what was found; users grow by ten a slice."""
-    rule = LimitRule(LIMITS)
+    rule, tail = LimitRule(LIMITS), Tail(keep_s=10_000)
     for number, one in enumerate(slices):
-        found = rule.see({"/x": one}, users=10 * (number + 1), begin_s=10.0 * number)
+        tail.add([(WindowKey(1000 + 10 * number, "GET", "/x"), one)])
+        found = rule.watch(
+            tail,
+            start_s=1000.0,
+            now_s=1000.0 + 10 * (number + 1) + rule.settle_s,
+            users_at=lambda t: 10 * (int(t) // 10 + 1),
+        )
         if found:
             return number, found
     return -1, None
@@ -65,17 +71,38 @@ def test_more_than_half_failed_ends_the_run_at_once() -> None:
     assert "51% of all requests failed" in found.reason
 
 
-def test_a_slice_without_requests_says_nothing() -> None:
-    rule = LimitRule(LIMITS)
+def test_slices_in_which_nothing_came_back_are_bad_where_users_were_there() -> None:
+    rule = LimitRule(LIMITS, think_s=2.0)
 
-    assert rule.see({}, 10, 0.0) is None
+    assert rule.watch(Tail(), start_s=0.0, now_s=400.0, users_at=lambda _: 1) is None
+    found = LimitRule(LIMITS, think_s=2.0).watch(
+        Tail(), start_s=0.0, now_s=400.0, users_at=lambda _: 2
+    )
+    assert found is not None
+    assert found.reason == "not one request was answered"
+
+
+def test_answers_that_come_late_make_the_slice_bad_in_which_they_started() -> None:
+    rule, tail = LimitRule(LIMITS, think_s=20.0), Tail()
+    for second in range(40):
+        tail.add([(WindowKey(1000 + second, "GET", "/x"), window(20, n=1))])
+    when = {"start_s": 1000.0, "users_at": lambda _: 5}
+    assert rule.watch(tail, now_s=1045.0, **when) is None
+
+    for second in range(40):
+        tail.add([(WindowKey(1000 + second, "GET", "/x"), window(25_000, n=9))])
+    found = rule.watch(tail, now_s=1065.0, **when)
+    assert found is not None
+    assert (found.bad_from_s, found.limit_users) == (0.0, None)
 
 
 def test_an_endpoint_is_held_against_its_own_limit() -> None:
-    rule = LimitRule({"/slow": LIMITS["/slow"]})
-    for n in range(3):
-        assert rule.see({"/slow": window(950), "/x": window(10)}, 10, n) is None
-    found = rule.see({"/slow": window(950), "/x": window(10)}, 10, 3)
+    rule, tail = LimitRule({"/slow": LIMITS["/slow"]}), Tail()
+    for second in range(40):
+        tail.add([(WindowKey(1000 + second, "GET", "/slow"), window(950, n=5))])
+        tail.add([(WindowKey(1000 + second, "GET", "/x"), window(10, n=5))])
+    found = rule.watch(tail, start_s=1000.0, now_s=1050.0, users_at=lambda _: 10)
+
     assert found is not None
     assert found.reason == "/slow: p95 of 950 ms"
 

@@ -53,6 +53,7 @@ def test_what_is_not_bytes_is_malformed(data: object) -> None:
 def test_numbers_without_a_gap_are_no_gap() -> None:
     ledger = Ledger()
     for sequence in (1, 2, 3):
+        ledger.draining = sequence == 3
         ledger.enter(report(sequence, final=sequence == 3))
 
     assert ledger.notes() == []
@@ -78,8 +79,28 @@ def test_a_worker_whose_last_report_never_came_is_lost() -> None:
     assert "lost" in ledger.notes()[0]
 
 
-def test_a_worker_of_another_version_is_named() -> None:
+def test_a_worker_that_leaves_before_it_was_asked_to_is_lost() -> None:
     ledger = Ledger()
+    ledger.enter(report(1, final=True))
+    ledger.draining = True
+
+    assert ledger.as_json()[0]["lost"] is True
+    assert ledger.notes() == ["worker w1 left before the run was over"]
+
+
+def test_a_worker_that_never_reports_is_lost_and_named() -> None:
+    ledger = Ledger()
+    ledger.expect(["w1", "w2"])
+    ledger.draining = True
+    ledger.enter(report(1, final=True))
+
+    assert ledger.silent() == {"w2"}
+    assert [worker["lost"] for worker in ledger.as_json()] == [False, True]
+    assert "w2 never reported" in ledger.notes()[0]
+
+
+def test_a_worker_of_another_version_is_named() -> None:
+    ledger = Ledger(draining=True)
     ledger.enter(report(1, version="0.0.9", final=True))
 
     assert "0.0.9" in ledger.notes()[0]

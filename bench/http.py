@@ -1,0 +1,240 @@
+"""The lean client against Locust's own, and wrk, autocannon and k6 where they are installed.
+
+Each generator runs alone on core 0 against nginx on core 1. Rounds are interleaved, so that a slow
+minute of the machine hits all alike; a ratio is the median of the rounds' ratios. The figure is
+requests per CPU second of the generator, which does not depend on how fast the target is.
+"""
+
+import json
+import math
+import os
+import re
+import resource
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.target import Target, nginx, on_path
+
+NAMES = {"lean": "**LeanHttpUser**", "fast": "FastHttpUser", "http": "HttpUser"}
+GENERATOR_CORE, TARGET_CORE = 0, 1
+
+Run = Callable[[], dict[str, Any]]
+
+
+@dataclass
+class Case:
+    """One table: what is done, by whom, and the ratio that we want to see."""
+
+    title: str
+    runs: dict[str, Run]
+    aim: str = ""
+    figures: dict[str, list[float]] = field(default_factory=dict)
+    busy: dict[str, list[float]] = field(default_factory=dict)
+
+
+def benchmark(*, rounds: int, seconds: float) -> str:
+    """Run everything; returns the report in Markdown."""
+    with tempfile.TemporaryDirectory() as folder, nginx(Path(folder) / "n", TARGET_CORE) as target:
+        cases = throughput_cases(target, seconds, Path(folder))
+        for number in range(rounds):
+            for case in cases:
+                for name, run in case.runs.items():
+                    result = run()
+                    figure = result["per_cpu_s"]
+                    case.figures.setdefault(name, []).append(figure)
+                    case.busy.setdefault(name, []).append(result["cpu_s"] / result["wall_s"])
+                    say(f"round {number + 1}: {case.title}: {name}: {figure:,.0f} per CPU second")
+        return "\n".join([*head(), *map(throughput_table, cases), *scale_table(target)])
+
+
+def throughput_cases(target: Target, seconds: float, folder: Path) -> list[Case]:
+    """The cases that are repeated."""
+    plain = ["--url", target.url, "--seconds", seconds]
+    tls = ["--url", target.tls_url, "--ca-file", target.ca_file, "--seconds", seconds]
+    # FastHttpUser loads the authorities once for each user, 25–40 ms each, before it begins.
+    tls += ["--warm-up", 4]
+    check = {NAMES[kind]: generator(kind, "check", *plain) for kind in NAMES}
+    check |= peers(target.url, seconds, folder)
+    over_tls = {NAMES[kind]: generator(kind, "check", *tls) for kind in NAMES}
+    few = [*plain, "--users", 4]
+    return [
+        Case("GET + JSON check, 50 users", check, "at least 5.5 × FastHttpUser"),
+        Case("The same over TLS, kept connections", over_tls, "at least 6 × FastHttpUser"),
+        Case("2 MiB body, kept, 4 users", both("kept", few)),
+        Case("2 MiB body, dropped, 4 users", both("dropped", few), "at least 3 × its streaming"),
+    ]
+
+
+def both(case: str, arguments: list[Any]) -> dict[str, Run]:
+    """The lean client and its nearest relative."""
+    return {NAMES[kind]: generator(kind, case, *arguments) for kind in ("lean", "fast")}
+
+
+def generator(kind: str, case: str, *arguments: Any) -> Run:
+    """A generator to be run, pinned."""
+
+    def run() -> dict[str, Any]:
+        command = [sys.executable, "-m", "bench.generator", kind, case, *map(str, arguments)]
+        done = subprocess.run(pinned(command), capture_output=True, text=True, check=False)
+        if done.returncode or not done.stdout:
+            raise RuntimeError(f"{' '.join(command)} failed: {done.stderr[-2000:]}")
+        result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        if result["failures"]:
+            say(f"  {kind} {case}: {result['failures']} failures")
+        return result
+
+    return run
+
+
+def peers(url: str, seconds: float, folder: Path) -> dict[str, Run]:
+    """Other load generators that are installed; k6 checks the JSON, the others cannot."""
+    whole = math.ceil(seconds)  # wrk takes no fractions
+    duration = f"{whole}s"
+    script = folder / "check.js"
+    script.write_text(
+        'import http from "k6/http"; import { check } from "k6";\n'
+        f'export default () => check(http.get("{url}/check"),\n'
+        '  { ok: (r) => r.status === 200 && r.json("updateAvailable") === false });\n'
+    )
+    commands = {
+        "wrk": (["wrk", "-t1", "-c50", f"-d{duration}", f"{url}/check"], r"(\d+) requests in"),
+        "autocannon": (
+            ["autocannon", "-c", "50", "-d", str(whole), "-j", f"{url}/check"],
+            r'"requests":\{.*?"total":(\d+)',
+        ),
+        "k6": (
+            ["k6", "run", "--quiet", "--vus", "50", "--duration", duration, str(script)],
+            r"http_reqs[.: ]+(\d+)",
+        ),
+    }
+    return {name: peer(*commands[name]) for name in on_path(*commands)}
+
+
+def peer(command: list[str], requests_pattern: str) -> Run:
+    """A foreign generator to be run, pinned, its CPU time taken from the kernel."""
+
+    def run() -> dict[str, Any]:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        started = time.perf_counter()
+        done = subprocess.run(pinned(command), capture_output=True, text=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        found = re.search(requests_pattern, done.stdout + done.stderr)
+        if found is None:
+            raise RuntimeError(f"{command[0]} did not say how many requests it made")
+        wall = time.perf_counter() - started
+        return {"per_cpu_s": int(found.group(1)) / cpu, "cpu_s": cpu, "wall_s": wall}
+
+    return run
+
+
+def pinned(command: list[str]) -> list[str]:
+    """The command on the generator's core."""
+    return ["taskset", "-c", str(GENERATOR_CORE), *command]
+
+
+def scale_table(target: Target) -> list[str]:
+    """What is measured once: memory, latency and connecting at 1,000 and 10,000 users."""
+    paced = ["--url", target.url, "--users", 1000, "--period", 1, "--warm-up", 4]
+    tls = ["--url", target.tls_url, "--ca-file", target.ca_file, "--users", 1000]
+    say("1,000 users at 1/s")
+    truth_ms = true_p50_ms(target.url)
+    lean = generator("lean", "check", *paced)()
+    fast = generator("fast", "check", *paced)()
+    say("1,000 users over TLS")
+    secure = generator("lean", "check", *tls, "--period", 1, "--warm-up", 4)()
+    at_once = generator("lean", "check", *tls, "--period", 5, "--at-once", "--warm-up", 4)()
+    say("10,000 users")
+    many = generator(
+        *("lean", "check", "--url", target.url, "--users", 10000),
+        *("--period", 10, "--warm-up", 14, "--seconds", 5),
+    )()
+    off_ms = lean["p50_ms"] - truth_ms
+    rows = [
+        ("memory of a user, plain", f"{lean['kb_per_user']:.1f} KB", "≤ 25 KB"),
+        ("memory of a user, FastHttpUser", f"{fast['kb_per_user']:.1f} KB", ""),
+        ("memory of a user, TLS", f"{secure['kb_per_user']:.1f} KB", "≤ 45 KB"),
+        ("10,000 users in one process", f"{many['rss_mb']:.0f} MB", "≤ 250 MB"),
+        ("1,000 verified TLS users answered", f"{at_once['all_answered_s']:.2f} s", "≤ 2 s"),
+        ("p50 by one bare socket, alone", f"{truth_ms:.2f} ms", ""),
+        ("p50 / p99 reported", f"{lean['p50_ms']:.2f} / {lean['p99_ms']:.2f} ms", ""),
+        ("p50 off the truth by", f"{off_ms:+.2f} ms", "≤ 0.3 ms"),
+        (
+            "p50 / p99 of FastHttpUser, constant_pacing",
+            f"{fast['p50_ms']:.2f} / {fast['p99_ms']:.2f} ms",
+            "",
+        ),
+    ]
+    return [
+        "## 1,000 users, one request a second each",
+        "",
+        "| | Measured | Aim |",
+        "|---|---|---|",
+        *(f"| {what} | {measured} | {aim} |" for what, measured, aim in rows),
+        "",
+    ]
+
+
+def true_p50_ms(url: str) -> float:
+    """The median of 400 requests by one blocking socket, 5 ms apart, with nobody else about."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    request = f"GET /check HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+    times = []
+    with socket.create_connection((host, int(port))) as sock:
+        for _ in range(400):
+            started = time.perf_counter()
+            sock.sendall(request)
+            sock.recv(65536)
+            times.append(time.perf_counter() - started)
+            time.sleep(0.005)
+    return statistics.median(times) * 1e3
+
+
+def throughput_table(case: Case) -> str:
+    """One case in Markdown: the median figure of each, and its ratio to FastHttpUser's."""
+    base = case.figures[NAMES["fast"]]
+    lines = [f"## {case.title}", ""]
+    if case.aim:
+        lines += [f"Aim: {case.aim}.", ""]
+    lines += [
+        "| Generator | per CPU second | ratio, median of rounds (range) | core busy |",
+        "|---|---|---|---|",
+    ]
+    for name, figures in case.figures.items():
+        ratios = [ours / theirs for ours, theirs in zip(figures, base, strict=True)]
+        lines.append(
+            f"| {name} | {statistics.median(figures):,.0f} "
+            f"| {statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f}) "
+            f"| {min(case.busy[name]):.0%} |"
+        )
+    return "\n".join([*lines, ""])
+
+
+def head() -> list[str]:
+    """What the figures were measured on."""
+    load = os.getloadavg()[0]
+    when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    return [
+        "# HTTP client benchmark",
+        "",
+        f"Measured {when} on {os.cpu_count()} cores, Python {sys.version.split()[0]}, "
+        f"load average {load:.1f} at the end.",
+        f"Generator pinned to core {GENERATOR_CORE}, nginx to core {TARGET_CORE}.",
+        "Ratios compare; absolute figures belong to this machine and minute.",
+        "`core busy` is the least of the rounds: well below 100 %, the target or another process "
+        "held the generator up, and each wake-up then costs it more.",
+        "",
+    ]
+
+
+def say(text: str) -> None:
+    """Progress, apart from the report."""
+    print(text, file=sys.stderr, flush=True)
