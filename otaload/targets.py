@@ -104,12 +104,12 @@ class Targets:
 
     @property
     def endpoints(self) -> dict[str, Endpoint]:
-        """The endpoints by their names in `targets.yaml`."""
+        """The endpoints by their names in the statistics."""
         return {
-            "check": self.check,
-            "register": self.register,
-            "download": self.download,
-            "health": self.health,
+            "/updates/check": self.check,
+            "/devices/register": self.register,
+            "/bundles/download": self.download,
+            "/health": self.health,
         }
 
     def is_production(self, hostname: str) -> bool:

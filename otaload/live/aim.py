@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import socket
 import ssl
+from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -54,12 +55,13 @@ def take_aim(
     host: str | None,
     scenario: str,
     allowed: bool,
-    needs_key: bool,
+    exercises: Collection[str],
     faults: str | None,
 ) -> Aim:
-    """The aim of a run: `host` (given with `--host`) wins over the targets' base URL; without
-    either the embedded service is started, with `faults`.
+    """The aim of a run that asks for the endpoints `exercises`.
 
+    `host` (given with `--host`) wins over the targets' base URL; without either the embedded
+    service is started, with `faults`.
     Raises `RefusedError` for production and `ConfigurationError` for what is no usable target.
     """
     url, source = (host, "--host") if host else (targets.base_url, targets.base_url_source)
@@ -76,8 +78,8 @@ def take_aim(
             f"--faults: {url} (from {source}) is not the embedded service; drop --faults, or drop "
             "the target to start the embedded service with them"
         )
-    needing = [name for name, e in targets.endpoints.items() if e.auth == "api_key"]
-    if needs_key and needing and targets.api_key is None:
+    needing = [name for name in exercises if targets.endpoints[name].auth == "api_key"]
+    if needing and targets.api_key is None:
         raise ConfigurationError(
             f"LOAD_TEST_API_KEY is not set, and {', '.join(needing)} of {url} needs it; export it, "
             "or set the endpoint's auth to none in targets.yaml"

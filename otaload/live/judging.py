@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 INCONCLUSIVE = 91
-KNOWN_CODES = frozenset({0, 90, INCONCLUSIVE, 92, 99, 104, 105, 107})
+VERDICT_CODES = frozenset({0, 90, INCONCLUSIVE, 99, 105, 107})
 TIMEOUT_S = 600.0
 
 
@@ -28,7 +28,7 @@ def judge_in_process(run: Path, *, fail_on_warning: bool) -> int:
     except (OSError, subprocess.TimeoutExpired) as error:
         sys.stderr.write(f"otaload: error: {run}: could not be judged ({error})\n")
         return INCONCLUSIVE
-    if code not in KNOWN_CODES:
+    if code not in VERDICT_CODES:
         sys.stderr.write(f"otaload: error: {run}: judging ended with code {code}\n")
         return INCONCLUSIVE
     return code

@@ -107,7 +107,7 @@ def settle_aim(
         host=host,
         scenario=scenario.name,
         allowed=allowed,
-        needs_key=scenario.has_devices and not allowed,
+        exercises=scenario.exercises or (),
         faults=settings.faults,
     )
 

@@ -87,6 +87,7 @@ class Bench:
     """Starts processes in a folder of their own, and ends them with the test."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.reports = folder / "reports"
         self.thresholds = folder / "thresholds.yaml"

@@ -117,3 +117,15 @@ def test_a_breakpoint_run_ends_at_the_limit_and_names_it(bench: Bench) -> None:
     assert 40 <= found["limit_users"] <= 140
     assert "/updates/check" in found["reason"] or "all requests" in found["reason"]
     assert str(found["limit_users"]) in json.dumps(ended.verdict)
+
+
+def test_a_service_that_stops_answering_is_past_its_limit(bench: Bench) -> None:
+    bench.targets.write_text("timeouts: { first_byte: 6, total: 8 }\nproduction: []\n")
+    ended = bench.run(
+        "breakpoint",
+        *("--time-scale", "0.07", "--user-scale", "0.05", "--faults", "hang:at=6s"),
+    )
+
+    assert ended.code == 0, ended.output
+    assert ended.meta["ended"] == "limit found"
+    assert ended.meta["breakpoint"]["at_s"] <= 10

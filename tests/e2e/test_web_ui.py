@@ -20,7 +20,8 @@ class Ui:
         self.port = free_ports(1)[0]
         arguments = [a for a in bench.options(scenario, *options) if a != "--headless"]
         self.bench = bench
-        self.process = bench.start(*arguments, "--web-port", str(self.port))
+        key = {"LOAD_TEST_API_KEY": "a-key"}
+        self.process = bench.start(*arguments, "--web-port", str(self.port), env=key)
         self.until(lambda: self.get("/") is not None)
 
     def get(self, path: str) -> str | None:
@@ -33,7 +34,7 @@ class Ui:
 
     def swarm(self, **form: str) -> dict[str, Any]:
         """Send the form that starts a run."""
-        return self.post("/swarm", user_count="1", spawn_rate="1", **form)
+        return self.post("/swarm", **{"user_count": "1", "spawn_rate": "1", **form})
 
     def post(self, path: str, **form: str) -> dict[str, Any]:
         """Send a form; answers with the JSON that comes back."""

@@ -50,6 +50,30 @@ def test_a_client_that_does_not_say_when_it_started_is_reckoned_back() -> None:
     assert counting.hosts == {}
 
 
+def test_events_of_careless_clients_are_counted_all_the_same() -> None:
+    environment = Environment()
+    counting = Counting(environment)
+    fire(environment, name="half a \ud800 pair", response_time=None, response_length=7.9)
+    fire(environment, name="half a \ud800 pair", url="/a/path/without/a/host")
+    fire(environment, name="half a \ud800 pair", url="https://host?query")
+
+    ((key, window),) = counting.recorder.take()
+    assert key.endpoint == "half a ? pair"
+    assert (window.n, window.bytes_in) == (3, 207)
+    assert counting.hosts == {"host:81": 1, "host": 1}
+
+
+def test_a_new_host_is_told_once() -> None:
+    environment = Environment()
+    counting = Counting(environment)
+    told: list[str] = []
+    counting.on_new_host = told.append
+    for url in ("http://a/1", "http://a/2", "http://b/1"):
+        fire(environment, url=url)
+
+    assert told == ["a", "b"]
+
+
 def test_an_exception_is_a_failure_with_its_text() -> None:
     environment = Environment()
     counting = Counting(environment)
