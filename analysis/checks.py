@@ -6,6 +6,8 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from analysis.intervals import (
     design_effect,
     n_for_level,
@@ -13,10 +15,11 @@ from analysis.intervals import (
     n_needed,
     quantile_levels,
     ratio_bounds,
+    upper_bound_column,
 )
 from analysis.limits import ALL_REQUESTS, DRIFT, Limits, Metric, Tier
 from analysis.measured import Counts, Endpoint, Measured, Measurements, endpoint_labels
-from analysis.quantities import format_count, format_limit, shorten
+from analysis.quantities import format_count, format_limit, plural, shorten
 from analysis.thresholds import Threshold, Thresholds
 from analysis.verdict import Check
 from otaload.record import Histogram, bucket_index
@@ -60,7 +63,9 @@ def check_of(row: Threshold, measured: Measured) -> Check:
     if row.metric.name == "error_rate":
         return _error_rate(row, measured)
     if not measured.successes.n:
-        reason = f"no successful request among {format_count(measured.n)}, so there is no latency"
+        told = f" ({measured.failures_told})" if measured.failures_told else ""
+        n = format_count(measured.n)
+        reason = f"no successful request among {n}{told}, so there is no latency"
         return _failed(row, measured.n, reason)
     return _latency(row, measured)
 
@@ -140,12 +145,16 @@ def _error_rate(row: Threshold, measured: Measured) -> Check:
     proven = is_proven(limits, tier, low, high)
     needed = None
     failures = "1 failure" if failed == 1 else f"{format_count(failed)} failures"
-    proof = f"proven by {format_count(n)} requests, {failures}"
+    requests = f"{format_count(n)} {plural(n, 'request')}"
+    proof = f"proven by {requests}, {failures}"
     if not proven:
-        proof = f"unproven: {format_count(n)} requests, {failures}"
+        proof = f"unproven: {requests}, {failures}"
         if tier is Tier.PASS:
             needed = n_needed(failed, limits.pass_below.value)
             proof += f"; {format_count(needed)} needed"
+    reason = tier_reason(limits, row.metric, value)
+    if tier is not Tier.PASS and measured.failures_told:
+        reason += f", {measured.failures_told}"
     return Check(
         endpoint=row.endpoint or ALL_REQUESTS,
         metric=row.metric,
@@ -153,7 +162,7 @@ def _error_rate(row: Threshold, measured: Measured) -> Check:
         limits=limits,
         value=value,
         n=n,
-        reason=tier_reason(limits, row.metric, value),
+        reason=reason,
         gap=limits.in_gap(value),
         proven=proven,
         proof=proof,
@@ -173,7 +182,8 @@ def _latency(row: Threshold, measured: Measured) -> Check:
         low, high, needed, proof = _percentile_bounds(metric.quantile, row, measured, value)
     proven = is_proven(limits, tier, low, high)
     if proven:
-        needed, proof = None, f"proven by {format_count(successes.n)} successful requests"
+        noun = plural(successes.n, "request")
+        needed, proof = None, f"proven by {format_count(successes.n)} successful {noun}"
     return Check(
         endpoint=row.endpoint or ALL_REQUESTS,
         metric=metric,
@@ -204,25 +214,28 @@ def _percentile_bounds(
 ) -> tuple[float | None, float | None, int | None, str]:
     """Lower and upper bound, requests needed, and a sentence for when the tier is unproven."""
     successes, limits = measured.successes, row.limits
-    effect = 1.0
-    if measured.blocks is not None:
-        effect = _dependence(measured.blocks, bucket_index(round(value_ms * 1000)))
-    effective = max(1, int(successes.n / effect))
-    low_level, high_level = quantile_levels(q, effective)
+    blocks = _one_block(successes) if measured.blocks is None else measured.blocks
+    effect = _dependence(blocks, bucket_index(round(value_ms * 1000)))
+    low_level, _ = quantile_levels(q, max(1, int(successes.n / effect)))
     low = _at_level(successes, low_level)
-    high = _at_level(successes, high_level)
-    n = format_count(successes.n)
+    column = upper_bound_column(blocks, q)
+    high = None if column is None else _at_level(successes, _share_up_to(successes, column))
+    pass_ms = limits.pass_below.value
+    if value_ms < pass_ms:
+        # Whether it passes hinges on the requests above the limit, not on those at the quantile.
+        effect = _dependence(blocks, bucket_index(int(pass_ms * 1000)))
+    effective = max(1, int(successes.n / effect))
+    n = f"{format_count(successes.n)} {plural(successes.n, 'request')}"
     worth = "" if effect < 1.05 else f", worth {format_count(effective)} independent ones"
     least = n_for_percentile(q)
     if effective < least:
         needed = round(least * effect)
-        return low, high, needed, f"unproven: {n} requests{worth}; {format_count(needed)} needed"
-    pass_ms = limits.pass_below.value
+        return low, high, needed, f"unproven: {n}{worth}; {format_count(needed)} needed"
     needed_n = n_for_level(q, _share_below(successes, pass_ms)) if value_ms < pass_ms else None
     if needed_n is None:
-        return low, high, None, f"unproven: the bounds of {n} requests{worth} cross a limit"
+        return low, high, None, f"unproven: the bounds of {n}{worth} cross a limit"
     needed = max(round(needed_n * effect), successes.n + 1)
-    text = f"unproven: {n} requests{worth}; about {format_count(needed)} needed"
+    text = f"unproven: {n}{worth}; about {format_count(needed)} needed"
     return low, high, needed, text
 
 
@@ -233,6 +246,17 @@ def _dependence(blocks: Counts, bucket: int) -> float:
     """
     totals = blocks.sum(axis=1)
     return max(design_effect(blocks[:, :last].sum(axis=1), totals) for last in (bucket, bucket + 1))
+
+
+def _one_block(successes: Histogram) -> Counts:
+    """The requests as one block of time, which shows no dependence."""
+    block: Counts = np.zeros((1, max(successes.counts) + 1), dtype=np.int64)
+    block[0, list(successes.counts)] = list(successes.counts.values())
+    return block
+
+
+def _share_up_to(successes: Histogram, bucket: int) -> float:
+    return sum(n for index, n in successes.counts.items() if index <= bucket) / successes.n
 
 
 def _at_level(successes: Histogram, level: float | None) -> float | None:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from analysis.figures import held_before, stage_figures
 from analysis.limits import Tier
-from analysis.quantities import format_count, plural
+from analysis.meta import BreakpointResult
+from analysis.quantities import Unit, format_count, format_quantity, format_rate, plural
 from analysis.trouble import BREAKPOINT
 from analysis.verdict import Check
 
@@ -15,8 +17,6 @@ if TYPE_CHECKING:  # a run is read with pandas, which live judging does without
     from analysis.runs import Run
 
 NO_REQUESTS = "not one request was recorded"
-AT_LIMIT_S = 30
-"""How long before the limit the requests per second are counted that it is stated in."""
 
 
 def check_sentence(check: Check) -> str:
@@ -46,8 +46,7 @@ def find(run: Run, checks: Sequence[Check]) -> Finding:
     """What the checks that decide a run come to."""
     deciding = [check for check in checks if not check.informational]
     if not run.endpoints:
-        reasons = tuple(check_sentence(check) for check in sorted(deciding, key=badness))
-        return Finding(Tier.FAIL, NO_REQUESTS, (NO_REQUESTS, *reasons))
+        return Finding(Tier.FAIL, NO_REQUESTS, (NO_REQUESTS,))
     if run.meta.scenario == BREAKPOINT and not deciding:
         return _limit_finding(run)
     if not deciding:
@@ -85,24 +84,38 @@ def _passed(run: Run, deciding: Sequence[Check]) -> str:
 def _limit_finding(run: Run) -> Finding:
     found = run.meta.breakpoint
     if found is not None and found.limit_users is not None:
-        at_s = found.at_s if found.at_s is not None else float(run.duration_s)
-        why = f": {found.reason}" if found.reason else ""
-        rate = _rate_before(run, at_s)
-        return Finding(
-            Tier.PASS,
-            f"the limit is {found.limit_users:g} users at {rate:.4g} requests/s{why}",
-        )
+        return Finding(Tier.PASS, _limit_sentence(run, found, found.limit_users))
+    why = f": {found.reason}" if found is not None and found.reason else ""
+    if found is not None and found.at_s is not None:
+        sentence = f"the limit lies below the load that the run began with{why}"
+        return Finding(Tier.WARNING, sentence, (sentence,))
     reached = int(run.users["users"].max()) if len(run.users) else 0
-    rate = _rate_before(run, float(run.duration_s))
-    sentence = f"the ramp ended at {reached} users and {rate:.4g} requests/s without a limit found"
-    if found is not None and found.reason:
-        sentence += f": {found.reason}"
+    rate = _last_rate(run)
+    at = f" and {format_rate(rate)} requests/s" if rate is not None else ""
+    sentence = f"the ramp ended at {reached} {plural(reached, 'user')}{at} without a limit found"
+    sentence += why
     return Finding(Tier.WARNING, sentence, (sentence,))
 
 
-def _rate_before(run: Run, at_s: float) -> float:
-    """Completed requests per second over the half minute before a time."""
-    start_s = max(0.0, at_s - AT_LIMIT_S)
-    table = run.between(start_s, at_s).windows
-    n = int(table.successes.sum() + table.failures.sum())
-    return n / (at_s - start_s) if at_s > start_s else 0.0
+def _limit_sentence(run: Run, found: BreakpointResult, users: float) -> str:
+    at_s = run.duration_s + 1.0 if found.at_s is None else found.at_s
+    limit = f"the limit is {users:g} {plural(int(users), 'user')}"
+    why = f"; then {found.reason}" if found.reason else ""
+    step = held_before(run, at_s)
+    if step is None or not step.figures.n or step.figures.rps is None:
+        return limit + why
+    which = f"the step before, at {step.users_to:g} users,"
+    if not step.whole:
+        which = "the load before it"
+    elif step.users_to == users:
+        which = "that step"
+    held = f"{which} held at {format_rate(step.figures.rps)} requests/s"
+    if step.figures.p95_ms is not None:
+        held += f" with p95 {format_quantity(step.figures.p95_ms, Unit.MS)}"
+    return f"{limit}: {held}{why}"
+
+
+def _last_rate(run: Run) -> float | None:
+    """Requests per second of the last stage that a run reached."""
+    stages = stage_figures(run)
+    return stages[-1].figures.rps if stages else None

@@ -11,11 +11,15 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.measured import Counts
 
 CONFIDENCE = 0.95
 """Of each one-sided bound."""
+
+_SURE = 8.0
+"""Standard deviations beyond which no binomial probability is in doubt."""
 
 _Z = 1.6448536269514722  # the normal quantile at that confidence
 
@@ -137,6 +141,46 @@ def design_effect(below: Counts, totals: Counts) -> float:
         return 1.0
     spread = float(np.sum((below - share * totals) ** 2)) * blocks / (blocks - 1)
     return max(1.0, spread / (n * share * (1 - share)))
+
+
+def design_effects(blocks: Counts) -> NDArray[np.float64]:
+    """The design effect of the share of values up to each column of a matrix of blocks.
+
+    1 at columns that no value exceeds: how far blocks differ below does not matter there.
+    """
+    running = np.cumsum(blocks, axis=1)
+    totals = running[:, -1]
+    n, count = int(totals.sum()), int(np.count_nonzero(totals))
+    if count < 2 or not n:
+        return np.ones(blocks.shape[1])
+    share = running.sum(axis=0) / n
+    spread = np.sum((running - share * totals[:, None]) ** 2, axis=0) * count / (count - 1)
+    binomial = n * share * (1 - share)
+    inside = (share > 0) & (share < 1)
+    return np.where(inside, np.maximum(1.0, spread / np.where(inside, binomial, 1.0)), 1.0)
+
+
+def upper_bound_column(blocks: Counts, q: float, *, confidence: float = CONFIDENCE) -> int | None:
+    """The first column at and above which the values prove to exceed a quantile, or None.
+
+    Each column is tested with the design effect of the share that lies up to it, since a bound
+    may be where no burst reaches though the quantile itself lies in one.
+    """
+    counts = blocks.sum(axis=0)
+    n, effects = int(counts.sum()), design_effects(blocks)
+    shares = np.cumsum(counts) / max(1, n)
+    found = None
+    for column in np.flatnonzero(counts)[::-1]:
+        share, effective = float(shares[column]), int(n / effects[column])
+        if effective < n_for_percentile(q, confidence=confidence) or share < q:
+            break
+        normal = (share - q) * math.sqrt(effective / (q * (1 - q)))
+        rank = math.floor(share * effective + 1e-9)
+        # Far from the quantile the exact probability, which takes its time, says nothing new.
+        if normal < _SURE and binomial_cdf(rank - 1, effective, q) < confidence:
+            break
+        found = int(column)
+    return found
 
 
 def _first(start: int, holds: Callable[[int], bool]) -> int:

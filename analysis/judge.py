@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from analysis.checks import threshold_checks
 from analysis.drift import drift_check, run_drift
+from analysis.figures import endpoint_figures, failure_causes
 from analysis.finding import Finding, badness, find
-from analysis.limits import DRIFT, Tier
+from analysis.limits import ALL_REQUESTS, DRIFT, Tier
 from analysis.quantities import format_duration
 from analysis.thresholds import Thresholds
 from analysis.trouble import BREAKPOINT, Trouble, find_trouble
@@ -46,7 +47,8 @@ def judge(
     """
     trouble = find_trouble(run, thresholds.generator, partial=partial)
     checks, notes = _checks(run, thresholds)
-    if run.endpoints and not checks and not trouble.outcome:
+    is_judged = bool(checks) or run.meta.scenario == BREAKPOINT
+    if run.endpoints and not is_judged and not trouble.outcome:
         trouble = replace(trouble, inconclusive=("no threshold applies to this run",))
     finding = find(run, checks)
     tier = finding.tier if trouble.outcome is None else Tier.INCONCLUSIVE
@@ -69,7 +71,10 @@ def judge(
         rehearsal="" if run.meta.rehearsal is None else str(run.meta.rehearsal),
         partial=partial and cut_short,
         start_s=run.start_s,
-        duration_s=run.duration_s,
+        duration_s=max(1, round(run.load_s)),
+        drain_s=round(run.drain_s),
+        endpoints=endpoint_figures(run),
+        causes=failure_causes(run),
         requests=requests,
         failures=failures,
         thresholds=thresholds.source,
@@ -80,9 +85,10 @@ def _checks(run: Run, thresholds: Thresholds) -> tuple[list[Check], list[str]]:
     judged, notes = run, []
     found = run.meta.breakpoint
     is_breakpoint = run.meta.scenario == BREAKPOINT
-    if is_breakpoint and found is not None and found.at_s:
+    if is_breakpoint and found is not None and found.at_s is not None:
         judged = run.between(0, found.at_s)
-        notes.append(f"the checks judge the {format_duration(found.at_s)} before the limit")
+        judged_s = format_duration(found.at_s)
+        notes.append(f"the checks judge the {judged_s} before the first bad slice")
     checks, left_out = threshold_checks(judged, thresholds, exercises=run.meta.exercises)
     limits = thresholds.limits_of(None, DRIFT)
     if run.meta.scenario == SOAK and limits is not None and run.endpoints:
@@ -90,23 +96,26 @@ def _checks(run: Run, thresholds: Thresholds) -> tuple[list[Check], list[str]]:
         checks.append(drift_check(limits, drift, int(run.windows.successes.sum())))
         notes += [drift.disagreement] if drift.disagreement else []
     if is_breakpoint:
+        checks = [check for check in checks if check.n or not _has_traffic(run, check)]
         checks = [replace(check, informational=check.n > 0) for check in checks]
         notes.append("the checks are informational: finding the limit is the purpose of this run")
     return checks, [*notes, *left_out]
 
 
+def _has_traffic(run: Run, check: Check) -> bool:
+    """Whether a run has requests that a check is about, be they after the first bad slice."""
+    if check.endpoint == ALL_REQUESTS:
+        return bool(run.endpoints)
+    return any(endpoint.answers_to(check.endpoint) for endpoint in run.endpoints)
+
+
 def _notes(run: Run, checks: Sequence[Check]) -> list[str]:
-    meta, notes = run.meta, []
-    if meta.rehearsal is not None:
-        notes.append(f"a rehearsal ({meta.rehearsal}): its figures are not those of the real run")
-    notes += [f"fault active in the service: {fault}" for fault in meta.faults]
-    if meta.ended == "stopped":
-        notes.append(f"stopped by hand after {format_duration(run.duration_s)}")
+    notes = []
     if any(check.gap for check in checks):
         notes.append(
             "a value in the gap between the warning and the fail limit counts as a warning"
         )
-    return [*notes, *meta.notes]
+    return [*notes, *run.meta.notes]
 
 
 def _headline(

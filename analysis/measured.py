@@ -42,17 +42,35 @@ def endpoint_labels(endpoints: Iterable[Endpoint]) -> dict[Endpoint, str]:
 
 
 @dataclass(frozen=True)
+class LeadingCause:
+    """The most frequent cause among some failures, and the endpoint where it is."""
+
+    endpoint: str
+    cause: str
+    count: int
+
+    def told(self, failed: int) -> str:
+        """It by its share of all failures: `mostly /bundles/download: status 401`."""
+        share = "all" if self.count >= failed else "mostly"
+        if 2 * self.count < failed:
+            share = "most often"
+        return f"{share} {self.endpoint}: {self.cause}"
+
+
+@dataclass(frozen=True)
 class Measured:
     """Successes and failures of some requests, merged over time.
 
     `successes` holds the latencies of successful requests, `failed` counts the others;
     `blocks` has the successes of each stretch of time, which show how far requests depend on
     each other; without it they are taken as independent.
+    `leading_cause` is the most frequent cause of the failures, where that is known.
     """
 
     successes: Histogram
     failed: int
     blocks: Counts | None = None
+    leading_cause: LeadingCause | None = None
 
     @property
     def n(self) -> int:
@@ -63,6 +81,13 @@ class Measured:
     def error_ratio(self) -> float:
         """Failures among completed requests; 0 where there were none."""
         return self.failed / self.n if self.n else 0.0
+
+    @property
+    def failures_told(self) -> str:
+        """What most failures were, to follow a comma; nothing where that is not known."""
+        if not self.failed or self.leading_cause is None:
+            return ""
+        return self.leading_cause.told(self.failed)
 
 
 class Measurements(Protocol):
@@ -98,6 +123,12 @@ class Totals:
     def measured(self, endpoints: Sequence[Endpoint]) -> Measured:
         """The requests of these endpoints together."""
         total = Window()
+        labels = endpoint_labels(self.endpoints)
+        causes: list[LeadingCause] = []
         for endpoint in endpoints:
-            total += self._windows[endpoint]
-        return Measured(total.successes, total.failures.n)
+            window = self._windows[endpoint]
+            total += window
+            label = labels.get(endpoint, endpoint.name)
+            causes += [LeadingCause(label, cause, n) for cause, n in window.causes.items()]
+        leading = max(causes, key=lambda cause: cause.count, default=None)
+        return Measured(total.successes, total.failures.n, leading_cause=leading)

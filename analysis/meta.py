@@ -5,6 +5,7 @@ Every key may be missing or of the wrong kind; what is wrong is left out and not
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,7 @@ from analysis.quantities import shorten
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the load's profile, in seconds after the start."""
+    """A part of the load's profile, in seconds after the start; one that never ends ends at inf."""
 
     name: str
     start_s: float
@@ -25,19 +26,27 @@ class Stage:
 
 @dataclass(frozen=True)
 class Worker:
-    """A process that generated load for the run, and how faithfully it reported."""
+    """A process that generated load for the run, and how faithfully it reported.
+
+    `reports` is None where their number is not known.
+    """
 
     id: str
     name: str
-    reports: int
+    reports: int | None
     gaps: int
     lost: bool
     users_max: int
+    left_early: bool = False
 
 
 @dataclass(frozen=True)
 class BreakpointResult:
-    """Where a breakpoint run found its limit; `at_s` counts from the start."""
+    """Where a breakpoint run found its limit.
+
+    `limit_users` are the most users that were still within limits, None where none were;
+    `at_s` is where the first bad slice of the final row began, in seconds after the start.
+    """
 
     limit_users: float | None
     reason: str
@@ -186,6 +195,8 @@ def _stage(item: object) -> Stage | None:
         return None
     numbers = [_number(item.get(key)) for key in ("start_s", "end_s", "users_from", "users_to")]
     start_s, end_s, users_from, users_to = numbers
+    if "end_s" in item and item["end_s"] is None:
+        end_s = math.inf  # an endless stage, which the end of the run ends
     if start_s is None or end_s is None or end_s < start_s:
         return None
     return Stage(str(item.get("name") or "stage"), start_s, end_s, users_from or 0, users_to or 0)
@@ -196,8 +207,15 @@ def _worker(item: object) -> Worker | None:
         return None
     identity = str(item.get("id", ""))
     name = f"worker {item.get('index', identity or '?')}"
-    counts = [_whole(item.get(key)) or 0 for key in ("reports", "gaps", "users_max")]
-    return Worker(identity, name, counts[0], counts[1], bool(item.get("lost")), counts[2])
+    return Worker(
+        id=identity,
+        name=name,
+        reports=_whole(item.get("reports")),
+        gaps=_whole(item.get("gaps")) or 0,
+        lost=bool(item.get("lost")),
+        users_max=_whole(item.get("users_max")) or 0,
+        left_early=bool(item.get("left_early")),
+    )
 
 
 def _rehearsal(item: Mapping[str, Any]) -> Rehearsal | None:

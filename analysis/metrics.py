@@ -1,4 +1,4 @@
-"""The tables and time series that a report shows, as data frames; times count from the start."""
+"""The time series that a report draws, as data frames; times count from the start."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WIDTHS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
 MOST_POINTS, FEWEST_POINTS = 150, 12
 WANTED_IN_BIN = 100
 """Requests in a bin below which its p99 is but its maximum."""
-PERCENTILES = {"p50_ms": 0.50, "p90_ms": 0.90, "p95_ms": 0.95, "p99_ms": 0.99}
+PERCENTILES = {"p50_ms": 0.50, "p95_ms": 0.95, "p99_ms": 0.99}
 OTHER_CAUSES = "all other causes"
 
 
@@ -63,15 +63,6 @@ def user_series(run: Run) -> pd.DataFrame:
     return grouped.rename_axis("t_s").reset_index().assign(t_s=lambda f: (f["t_s"] + 0.5) * width_s)
 
 
-def cause_table(run: Run) -> pd.DataFrame:
-    """Failures by cause and endpoint, the most frequent first: `cause`, `endpoint`, `n`, times."""
-    labels = [run.labels.get(endpoint, endpoint.name) for endpoint in run.windows.endpoints]
-    grouped = run.causes.groupby(["cause", "endpoint"], sort=False)
-    table = grouped.agg(n=("n", "sum"), first_s=("t_s", "min"), last_s=("t_s", "max"))
-    table = table.reset_index().sort_values("n", ascending=False, kind="stable", ignore_index=True)
-    return table.assign(endpoint=[labels[code] for code in table["endpoint"]])
-
-
 def cause_series(run: Run, *, most: int = 5) -> pd.DataFrame:
     """Failures per second by cause: `t_s` and a column for each of the most frequent causes."""
     width_s = bin_width_s(run.duration_s)
@@ -93,47 +84,6 @@ def health_series(run: Run) -> pd.DataFrame:
     grouped = run.health.groupby(["process", bins])
     frame = grouped.agg(cpu=("cpu", "mean"), lag_ms=("lag_ms", "max")).reset_index()
     return frame.assign(t_s=(frame["t_s"] + 0.5) * width_s)
-
-
-def endpoint_table(run: Run) -> pd.DataFrame:
-    """Each endpoint and all requests: `n`, `failures`, percentiles, maximum, `bytes_in`, `rps`."""
-    groups = [(run.labels[endpoint], [endpoint]) for endpoint in run.endpoints]
-    if len(groups) != 1:
-        groups.append(("all requests", list(run.endpoints)))
-    rows = [
-        {"endpoint": label, **_summary(run, endpoints, 0, run.duration_s)}
-        for label, endpoints in groups
-    ]
-    return pd.DataFrame(rows)
-
-
-def stage_table(run: Run) -> pd.DataFrame:
-    """Each stage of the profile: `stage`, its times and users, and the same figures as above."""
-    rows = []
-    for stage in run.meta.stages:
-        figures = _summary(run, run.endpoints, stage.start_s, stage.end_s)
-        place = {"start_s": stage.start_s, "end_s": stage.end_s}
-        users = {"users_from": stage.users_from, "users_to": stage.users_to}
-        rows.append({"stage": stage.name, **place, **users, **figures})
-    return pd.DataFrame(rows)
-
-
-def _summary(
-    run: Run, endpoints: Sequence[Endpoint], start_s: float, end_s: float
-) -> dict[str, float]:
-    table = run.windows.of(endpoints)
-    if start_s > 0 or end_s < run.duration_s:
-        table = table.where((table.t_s >= start_s) & (table.t_s < end_s))
-    successes = table.histogram()
-    failures = int(table.failures.sum())
-    figures: dict[str, float] = {"n": successes.n + failures, "failures": failures}
-    for name, q in PERCENTILES.items():
-        value_us = successes.quantile_us(q)
-        figures[name] = float("nan") if value_us is None else value_us / 1000
-    figures["max_ms"] = successes.max_us / 1000 if successes.n else float("nan")
-    figures["bytes_in"] = int(table.bytes_in.sum())
-    figures["rps"] = figures["n"] / (end_s - start_s) if end_s > start_s else float("nan")
-    return figures
 
 
 def _per_second(run: Run, t_s: np.ndarray, counts: np.ndarray, width_s: int) -> np.ndarray:

@@ -69,6 +69,20 @@ def format_count(n: int) -> str:
     return f"{n:,}"
 
 
+def format_rate(per_second: float) -> str:
+    """A rate with one decimal, or with more where it is small: one request a minute is 0.0167."""
+    return f"{per_second:,.1f}" if per_second >= 1 or per_second == 0 else f"{per_second:.3g}"
+
+
+def format_bytes(n: float) -> str:
+    """Bytes in the largest unit that leaves at least one of it."""
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if n < 1000 or unit == "TB":
+            return f"{n:.3g} {unit}" if n < 1000 else f"{n:,.0f} {unit}"
+        n /= 1000
+    raise AssertionError("unreachable")
+
+
 def format_duration(seconds: float) -> str:
     """A duration in the largest units that fit: `45 s`, `10 min`, `8 h 2 min`."""
     whole = round(seconds)

@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from analysis.measured import Counts, Endpoint, Measured, endpoint_labels
+from analysis.measured import Counts, Endpoint, LeadingCause, Measured, endpoint_labels
 from analysis.meta import RunMeta, read_run_meta
 from analysis.quantities import format_count, plural, shorten
 from analysis.window_reader import CauseRow, WindowReader
@@ -87,17 +87,70 @@ class Run:
             last.append(planned if 0 < planned < LONGEST_S else 0)
         return max(1, *last)
 
+    @property
+    def offset_s(self) -> float:
+        """By how much the run began after its first whole second."""
+        start_s = self.meta.start_s
+        offset_s = 0.0 if start_s is None else start_s - self.start_s
+        return offset_s if 0 <= offset_s < 1 else 0.0
+
+    @cached_property
+    def lasted_s(self) -> float:
+        """Seconds from the start to the end, the wait for the last answers included."""
+        if self.meta.start_s is not None and self.meta.end_s is not None:
+            lasted_s = self.meta.end_s - self.meta.start_s
+            if 0 < lasted_s < LONGEST_S:
+                return lasted_s
+        return max(self.duration_s - self.offset_s, 0.5)
+
+    @property
+    def last_started_s(self) -> float:
+        """The end of the last second in which a request started, in seconds after the start."""
+        t_s = self.windows.t_s
+        return float(t_s.max()) + 1 - self.offset_s if len(t_s) else 0.0
+
+    @cached_property
+    def load_s(self) -> float:
+        """The seconds in which requests started; the wait for the last answers does not count.
+
+        A run that came to its planned end, or had no requests to tell, lasted as planned.
+        """
+        planned_s = self.meta.planned_s
+        if planned_s and self.lasted_s >= planned_s and self.last_started_s - 1 < planned_s:
+            return planned_s
+        if not len(self.windows.t_s):
+            return self.lasted_s
+        return max(min(self.lasted_s, self.last_started_s), 0.5)
+
+    @cached_property
+    def drain_s(self) -> float:
+        """The seconds after the load in which the run waited for its last answers."""
+        return max(0.0, self.lasted_s - self.load_s)
+
     def measured(self, endpoints: Sequence[Endpoint]) -> Measured:
         """The requests of these endpoints together, in blocks of 1 min, or 5 in long runs."""
         table = self.windows.of(endpoints)
         width_s = 60 if self.duration_s <= HOUR_S else max(300, self.duration_s // MOST_BLOCKS)
         blocks = table.matrix(table.t_s // width_s, self.duration_s // width_s + 1)
-        return Measured(table.histogram(), int(table.failures.sum()), blocks)
+        failed = int(table.failures.sum())
+        return Measured(table.histogram(), failed, blocks, self._leading_cause(endpoints))
+
+    def _leading_cause(self, endpoints: Sequence[Endpoint]) -> LeadingCause | None:
+        wanted = [i for i, endpoint in enumerate(self.windows.endpoints) if endpoint in endpoints]
+        rows = self.causes[self.causes["endpoint"].isin(wanted)]
+        if not len(rows):
+            return None
+        totals = rows.groupby(["endpoint", "cause"], sort=False, as_index=False)["n"].sum()
+        first = totals.loc[totals["n"].idxmax()]
+        endpoint = self.windows.endpoints[first["endpoint"]]
+        label = self.labels.get(endpoint, endpoint.name)
+        return LeadingCause(label, str(first["cause"]), int(first["n"]))
 
     def between(self, start_s: float, end_s: float) -> Run:
         """The run as it was from one time to before another; users and health keep their length."""
         rows = (self.windows.t_s >= start_s) & (self.windows.t_s < end_s)
-        return replace(self, windows=self.windows.where(rows))
+        causes = self.causes[(self.causes["t_s"] >= start_s) & (self.causes["t_s"] < end_s)]
+        return replace(self, windows=self.windows.where(rows), causes=causes)
 
 
 def load_run(path: Path) -> Run:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:  # a run is read with pandas, which live judging does without
     from analysis.runs import Run
 
 BREAKPOINT = "breakpoint"
+NEVER_STARTED, REFUSED, LIMIT_FOUND = "never started", "refused", "limit found"
+"""Ways in which a run ends, as `run.json` has them."""
+LASTED, EARLY_S = 0.95, 2.0
+"""A run has ended early below this share of its planned duration and more than these seconds."""
 REACHED = 0.9
 """The share of the planned users that must have run for a verdict to speak of the planned load."""
 
@@ -52,9 +56,12 @@ def find_trouble(run: Run, limits: GeneratorLimits, *, partial: bool) -> Trouble
         first = f" (first: {shorten(last_line, 120)})" if last_line else ""
         crashed = f"the test code raised {times}{first}"
     if meta.interrupted and not partial:
-        interrupted = f"interrupted by {meta.interrupted} after {format_duration(run.duration_s)}"
+        how = REFUSED if meta.interrupted == REFUSED else f"interrupted by {meta.interrupted}"
+        interrupted = f"{how} after {format_duration(run.load_s)}"
     inconclusive: list[str] = []
-    if not meta.complete and not partial:
+    if meta.ended == NEVER_STARTED and not partial:
+        inconclusive.append("the run never started")
+    elif not meta.complete and not partial:
         inconclusive.append(
             "the run is incomplete: it was never closed, or is still going on; "
             "judge what there is with --partial"
@@ -63,14 +70,18 @@ def find_trouble(run: Run, limits: GeneratorLimits, *, partial: bool) -> Trouble
     inconclusive += _worker_trouble(run)
     inconclusive += _health_trouble(run, limits)
     if not (crashed or interrupted or partial) and meta.complete:
-        inconclusive += _load_trouble(run)
+        inconclusive += [*_early_end(run), *_load_trouble(run)]
     return Trouble(crashed, interrupted, tuple(inconclusive))
 
 
 def _worker_trouble(run: Run) -> list[str]:
     found = []
     for worker in run.meta.workers:
-        if worker.lost:
+        if worker.reports == 0:
+            found.append(f"{worker.name} never reported")
+        elif worker.left_early:
+            found.append(f"{worker.name} left before the run was over")
+        elif worker.lost:
             found.append(f"{worker.name} was lost")
         if worker.gaps:
             count = f"{format_count(worker.gaps)} of its reports"
@@ -99,9 +110,22 @@ def _health_trouble(run: Run, limits: GeneratorLimits) -> list[str]:
     return reasons
 
 
+def _early_end(run: Run) -> list[str]:
+    """Why a run that says it is whole ended clearly before its plan did, or nothing."""
+    meta = run.meta
+    if meta.planned_s is None or meta.start_s is None or meta.end_s is None:
+        return []
+    lasted_s = meta.end_s - meta.start_s
+    short = lasted_s < LASTED * meta.planned_s and meta.planned_s - lasted_s > EARLY_S
+    if not short or meta.ended == LIMIT_FOUND:
+        return []
+    told = f"{format_duration(lasted_s)} of the planned {format_duration(meta.planned_s)}"
+    return [f"the run ended early: after {told}"]
+
+
 def _load_trouble(run: Run) -> list[str]:
     planned, users = run.meta.planned_users, run.users["users"]
-    if run.meta.scenario == BREAKPOINT or run.meta.ended == "stopped":
+    if run.meta.scenario == BREAKPOINT:
         return []
     if not planned or not len(users) or users.max() >= REACHED * planned:
         return []

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from analysis.figures import EndpointFigures, FailureCause
 from analysis.limits import Limits, Metric, Tier
 from analysis.quantities import Unit, format_quantity
 
@@ -84,7 +85,9 @@ class Verdict:
     """The worst tier of a run's checks, or why there is none.
 
     `headline` is one sentence, `reasons` are all that speak against the run, and `notes` what a
-    reader should know besides; `checks` are sorted with the worst first.
+    reader should know besides the `caveats`; `checks` are sorted with the worst first.
+    `duration_s` are the seconds in which requests started, `drain_s` those in which the run then
+    waited for its last answers; `endpoints` and `causes` hold the figures of all requests.
     """
 
     outcome: Outcome
@@ -106,6 +109,24 @@ class Verdict:
     requests: int
     failures: int
     thresholds: str
+    drain_s: int = 0
+    endpoints: tuple[EndpointFigures, ...] = ()
+    causes: tuple[FailureCause, ...] = ()
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What limits the verdict to less than the real load on a sound service."""
+        told = (
+            [f"a rehearsal ({self.rehearsal}): its figures are not those of the real run"]
+            if self.rehearsal
+            else []
+        )
+        return (*told, *(f"fault active in the service: {fault}" for fault in self.faults))
+
+    @property
+    def further_reasons(self) -> tuple[str, ...]:
+        """The reasons that the headline does not give already."""
+        return tuple(reason for reason in self.reasons if reason not in self.headline)
 
     def count(self, tier: Tier) -> int:
         """How many checks that decide the run are of a tier."""

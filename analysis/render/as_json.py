@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -33,11 +34,16 @@ def verdict_content(verdict: Verdict) -> dict[str, Any]:
         "faults": list(verdict.faults),
         "start": verdict.start_s,
         "duration_s": verdict.duration_s,
+        "drain_s": verdict.drain_s,
         "requests": verdict.requests,
         "failures": verdict.failures,
         "thresholds": verdict.thresholds,
         "reasons": list(verdict.reasons),
-        "notes": list(verdict.notes),
+        "notes": [*verdict.caveats, *verdict.notes],
+        "endpoints": [
+            {"endpoint": row.endpoint, **asdict(row.figures)} for row in verdict.endpoints
+        ],
+        "failures_by_cause": [asdict(cause) for cause in verdict.causes],
         "checks": [_check_content(check) for check in verdict.checks],
     }
 

@@ -148,9 +148,9 @@ def load_figure(
     stages: Sequence[Stage],
     duration_s: float,
     *,
-    limit_at_s: float | None = None,
+    first_bad_s: float | None = None,
 ) -> Figure:
-    """Requests and failures per second above planned and actual users, and where a limit is."""
+    """Requests and failures per second above planned and actual users, and the first bad slice."""
     figure, (above, below) = new_figure(4.2, rows=2)
     above.plot(rates["t_s"], rates["rps"], color=SERIES[0], label="requests/s")
     above.plot(
@@ -173,16 +173,17 @@ def load_figure(
     legend(below)
     for axes in (above, below):
         _mark_stages(axes, stages)
-        if limit_at_s is not None:
-            axes.axvline(limit_at_s, color=INK, linewidth=1.2, linestyle=DASHES[1])
-    if limit_at_s is not None:
+        if first_bad_s is not None:
+            axes.axvline(first_bad_s, color=INK, linewidth=1.2, linestyle=DASHES[1])
+    if first_bad_s is not None:
+        early = first_bad_s < duration_s / 4
         below.annotate(
-            "limit found",
-            xy=(limit_at_s, 0.06),
-            xytext=(-4, 0),
+            "first bad slice",
+            xy=(first_bad_s, 0.06),
+            xytext=(4 if early else -4, 0),
             xycoords=below.get_xaxis_transform(),
             textcoords="offset points",
-            ha="right",
+            ha="left" if early else "right",
             fontsize=9.5,
         )
     time_axis(below, duration_s)

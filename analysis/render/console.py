@@ -3,45 +3,58 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from analysis.figures import EndpointFigures
 from analysis.limits import Limits, Tier
 from analysis.quantities import (
     Unit,
     format_count,
-    format_duration,
     format_limit,
     plural,
     printable,
     shorten,
+)
+from analysis.render.rows import (
+    FIGURE_COLUMNS,
+    NO_REQUESTS,
+    duration_text,
+    failure_lines,
+    figure_cells,
+    unproven,
 )
 from analysis.verdict import Check, Outcome, Verdict
 
 WIDTH = 110
 SYMBOLS = {Tier.PASS: "✓", Tier.WARNING: "!", Tier.FAIL: "✗", Tier.INCONCLUSIVE: "?"}
 _COLOURS = {Tier.PASS: 32, Tier.WARNING: 33, Tier.FAIL: 31, Tier.INCONCLUSIVE: 35}
-_ENDPOINT_WIDTH = 34
+_ENDPOINT_WIDTH, _FIGURES_ENDPOINT_WIDTH = 34, 28
+UNPROVEN = "too few requests to be 95 % sure; the exit code does not change"
 
 
 def text(verdict: Verdict, *, colour: bool = False) -> str:
-    """The headline, a table of all checks with the worst first, reasons and notes."""
+    """The headline, the checks with the worst first, the endpoints, what failed, and notes."""
     symbol = SYMBOLS[verdict.tier]
     lines = _wrapped(f"{symbol} {verdict.headline}", "", "  ")
     lines = [_paint(line, verdict.tier, colour=colour, bold=True) for line in lines]
     lines += ["", *_wrapped(about(verdict), "  ", "  "), ""]
-    if verdict.checks:
-        lines += [*_table(verdict.checks, colour=colour), ""]
-    unproven = [check for check in verdict.checks if not check.proven and check.value is not None]
+    if not verdict.requests:
+        lines += [f"  {NO_REQUESTS}", ""]
+    elif verdict.checks:
+        lines += [*_checks(verdict.checks, colour=colour), ""]
+    if verdict.endpoints:
+        lines += [*_endpoints(verdict.endpoints), ""]
     for title, sentences in (
-        ("Reasons", verdict.reasons),
-        ("Not proven", [f"{c.metric.name} of {c.endpoint}: {c.proof}" for c in unproven]),
-        ("Notes", verdict.notes),
+        ("Failures", failure_lines(verdict.causes)),
+        ("Further reasons", verdict.further_reasons),
+        ("Notes", (*verdict.caveats, *verdict.notes)),
     ):
         if sentences:
             lines.append(title)
             for sentence in sentences:
                 lines += _wrapped(sentence, "  - ", "    ")
             lines.append("")
+    lines += _unproven(verdict.checks)
     lines.append(f"Exit code {verdict.exit_code}: {meaning(verdict)}")
     return "\n".join(lines) + "\n"
 
@@ -51,7 +64,7 @@ def about(verdict: Verdict) -> str:
     parts = [verdict.scenario]
     for n, noun in ((verdict.requests, "request"), (verdict.failures, "failure")):
         parts.append(f"{format_count(n)} {plural(n, noun)}")
-    parts.append(format_duration(verdict.duration_s))
+    parts.append(duration_text(verdict))
     if verdict.target.get("kind"):
         parts.append(f"{verdict.target['kind']} target")
     return printable(" · ".join([*parts, verdict.run]))
@@ -88,7 +101,7 @@ def tier_text(check: Check) -> str:
     return check.tier.value + (f" ({', '.join(marks)})" if marks else "")
 
 
-def _table(checks: Sequence[Check], *, colour: bool) -> list[str]:
+def _checks(checks: Sequence[Check], *, colour: bool) -> list[str]:
     header = ("", "tier", "endpoint", "metric", "value", "pass | warning | fail", "n")
     rows = [
         (
@@ -102,20 +115,56 @@ def _table(checks: Sequence[Check], *, colour: bool) -> list[str]:
         )
         for check in checks
     ]
+    lines = _table(header, rows, right=(4, 6))
+    painted = [
+        _paint(line, check.tier, colour=colour and check.tier is not Tier.PASS)
+        for line, check in zip(lines[2:], checks, strict=True)
+    ]
+    return [*lines[:2], *painted]
+
+
+def _endpoints(endpoints: Sequence[EndpointFigures]) -> list[str]:
+    header = ("requests, latency in ms", *(name.lower() for name in FIGURE_COLUMNS))
+    rows = [
+        (
+            shorten(printable(row.endpoint), _FIGURES_ENDPOINT_WIDTH),
+            *figure_cells(row.figures, unit=False),
+        )
+        for row in endpoints
+    ]
+    return _table(header, rows, right=range(1, len(header)))
+
+
+def _unproven(checks: Sequence[Check]) -> list[str]:
+    """What unproven means, and a line of the checks that are."""
+    names = [printable(shorten(name, WIDTH // 2)) for name in unproven(checks)]
+    if not names:
+        return []
+    shown = [names[0]]
+    for name in names[1:]:
+        if len(", ".join([*shown, name])) > WIDTH - len("  , and 99 more"):
+            break
+        shown.append(name)
+    more = len(names) - len(shown)
+    line = f"  {', '.join(shown)}{f', and {more} more' if more else ''}"
+    return [f"Unproven: {UNPROVEN}", line, ""]
+
+
+def _table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Iterable[int]
+) -> list[str]:
+    """The header, a rule and the rows, in columns; those in `right` are flush right."""
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+    numeric = set(right)
 
     def line(cells: Sequence[str]) -> str:
         shown = [
-            cell.rjust(width) if i in (4, 6) else cell.ljust(width)
+            cell.rjust(width) if i in numeric else cell.ljust(width)
             for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
         ]
         return ("  " + "  ".join(shown)).rstrip()
 
-    painted = [
-        _paint(line(row), check.tier, colour=colour and check.tier is not Tier.PASS)
-        for row, check in zip(rows, checks, strict=True)
-    ]
-    return [line(header), line(["-" * width for width in widths]), *painted]
+    return [line(header), line(["-" * width for width in widths]), *(line(row) for row in rows)]
 
 
 def _wrapped(sentence: str, first: str, rest: str) -> list[str]:

@@ -18,7 +18,10 @@ DEFINITIONS = (
     ),
     ("Max", "The slowest successful request, exact to the microsecond."),
     ("Error rate", "Failures divided by completed requests, successes and failures together."),
-    ("Requests/s", "Completed requests divided by the seconds of the run or stage."),
+    (
+        "Requests/s",
+        "Completed requests divided by the seconds of the run or stage in which they started.",
+    ),
     ("Bytes", "Bytes of bodies received, of successes and failures together."),
     (
         "Tier",

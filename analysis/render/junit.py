@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from xml.sax.saxutils import escape, quoteattr
 
 from analysis.limits import Tier
+from analysis.render.rows import failure_lines
 from analysis.verdict import EXIT_WARNING, Check, Outcome, Verdict
 
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -28,6 +29,9 @@ def junit(verdict: Verdict) -> str:
         f'time="{verdict.duration_s}" timestamp="{started}">'
     )
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>", suite, *cases]
+    failed = failure_lines(verdict.causes)
+    if failed:
+        lines.append(f"<system-out>{_text(chr(10).join(['Failures:', *failed]))}</system-out>")
     return "\n".join([*lines, "</testsuite>", "</testsuites>"]) + "\n"
 
 

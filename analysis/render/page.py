@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from analysis.limits import Tier
-from analysis.quantities import format_count, format_duration, plural
+from analysis.quantities import format_count, plural
 from analysis.render.configuration import configuration
 from analysis.render.console import SYMBOLS, limits_text, meaning, tier_text
 from analysis.render.definitions import DEFINITIONS
 from analysis.render.markup import Markup, bullets, element, joined, pairs, table
+from analysis.render.rows import NO_REQUESTS, duration_text, failure_lines
 from analysis.render.sections import (
     endpoints,
     failures,
@@ -32,7 +33,7 @@ def html(run: Run, verdict: Verdict, thresholds: Thresholds) -> str:
         "head",
         Markup('<meta charset="utf-8">'),
         Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
-        element("title", f"{SYMBOLS[verdict.tier]} {verdict.outcome.value}: {verdict.run}"),
+        element("title", _title(verdict)),
         element("style", Markup(CSS)),
     )
     parts = (
@@ -55,6 +56,11 @@ def html(run: Run, verdict: Verdict, thresholds: Thresholds) -> str:
     return f'<!DOCTYPE html>\n<html lang="en">\n{head}\n{body}\n</html>\n'
 
 
+def _title(verdict: Verdict) -> str:
+    mark = " (rehearsal)" if verdict.rehearsal else ""
+    return f"{SYMBOLS[verdict.tier]} {verdict.outcome.value}{mark}: {verdict.run}"
+
+
 def _section(title: str, content: Markup) -> Markup:
     return element("section", element("h2", title), content)
 
@@ -75,26 +81,37 @@ def _banner(verdict: Verdict) -> Markup:
         verdict.scenario,
         f"{format_count(verdict.requests)} {plural(verdict.requests, 'request')}",
         f"{format_count(verdict.failures)} {plural(verdict.failures, 'failure')}",
-        format_duration(verdict.duration_s),
+        duration_text(verdict),
         f"started {started}",
-        f"exit code {verdict.exit_code} ({meaning(verdict)})",
+        f"exit code {verdict.exit_code}",
     ]
+    if verdict.outcome is Outcome.WARNING:
+        facts[-1] += f" ({meaning(verdict)})"
     word = f"{SYMBOLS[verdict.tier]} {verdict.outcome.value.upper()}"
     pieces = [element("div", word, class_="tier")]
-    pieces.append(element("p", verdict.headline, class_="headline"))
+    # The headline's first word is the one that stands above it.
+    sentence = verdict.headline.partition(": ")[2] or verdict.headline
+    pieces.append(element("p", f"{sentence[:1].upper()}{sentence[1:]}", class_="headline"))
     if badges:
         shown = joined(element("span", badge, class_="badge") for badge in badges)
         pieces.append(element("div", shown, class_="badges"))
     pieces.append(element("p", " · ".join(facts), class_="quiet"))
     box = element("div", *pieces, class_=f"banner {verdict.tier.value}")
     more = [box]
-    for title, sentences in (("Reasons", verdict.reasons), ("Notes", verdict.notes)):
+    # Rehearsal and faults stand in the banner's boxes.
+    for title, sentences in (
+        ("Failures", failure_lines(verdict.causes)),
+        ("Further reasons", verdict.further_reasons),
+        ("Notes", verdict.notes),
+    ):
         if sentences:
             more += [element("h3", title), bullets(sentences)]
     return joined(more)
 
 
 def _checks(verdict: Verdict) -> Markup:
+    if not verdict.requests:
+        return element("p", f"{NO_REQUESTS[:1].upper()}{NO_REQUESTS[1:]}.")
     if not verdict.checks:
         return element("p", "No threshold applies to this run.")
     columns = ("Tier", "Endpoint", "Metric", "Value", "Pass | warning | fail", "n", "Why")

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import count
-from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.drift import run_drift
+from analysis.figures import Figures, endpoint_figures, failure_causes, stage_figures
 from analysis.judge import SOAK
 from analysis.limits import ALL_REQUESTS, DRIFT, Limits
 from analysis.measured import Endpoint
+from analysis.meta import Worker
 from analysis.metrics import (
     cause_series,
-    cause_table,
-    endpoint_table,
     health_series,
     latency_series,
     rate_series,
-    stage_table,
     user_series,
 )
-from analysis.quantities import Unit, format_count, format_duration, format_quantity
+from analysis.quantities import Unit, format_count, format_duration, format_quantity, plural
 from analysis.render.chart_style import style, svg
 from analysis.render.charts import (
     causes_figure,
@@ -36,6 +33,7 @@ from analysis.render.charts import (
     load_figure,
 )
 from analysis.render.markup import Markup, element, joined, pairs, table
+from analysis.render.rows import FIGURE_COLUMNS, figure_cells
 from analysis.runs import Run
 from analysis.thresholds import Thresholds
 
@@ -63,12 +61,14 @@ def latency(run: Run, thresholds: Thresholds) -> Markup:
             return latency_figure(series, lines, run.meta.stages, run.duration_s)
 
         width, each = format_duration(series["t_s"].iloc[0] * 2), int(series["n"].median())
-        text = f"bins of {width}, about {format_count(each)} successful requests each"
+        about = f"about {format_count(each)}" if each else "fewer than one"
+        text = f"bins of {width}, {about} successful {plural(max(1, each), 'request')} each"
         figures.append(_figure(f"latency{number}", label, text, draw))
     left_out = len(run.endpoints) - MOST_ENDPOINTS
     note = Markup("")
     if left_out > 0:
-        note = element("p", f"{left_out} less busy endpoints have no chart here.", class_="quiet")
+        verb = "endpoint has" if left_out == 1 else "endpoints have"
+        note = element("p", f"{left_out} less busy {verb} no chart here.", class_="quiet")
     return joined((element("div", *figures, class_="charts"), note))
 
 
@@ -110,7 +110,7 @@ def load(run: Run) -> Markup:
             user_series(run),
             run.meta.stages,
             run.duration_s,
-            limit_at_s=found.at_s if found and found.limit_users is not None else None,
+            first_bad_s=found.at_s if found else None,
         ),
     )
     return element("div", figure, class_="charts")
@@ -118,24 +118,24 @@ def load(run: Run) -> Markup:
 
 def failures(run: Run) -> Markup:
     """Failures by cause: a table, and when they happened."""
-    causes = cause_table(run)
-    if not len(causes):
+    causes = failure_causes(run)
+    if not causes:
         return element("p", "No request failed.")
-    total = int(causes["n"].sum())
+    total = sum(cause.count for cause in causes)
     rows = [
         (
-            str(row["cause"]),
-            str(row["endpoint"]),
-            format_count(row["n"]),
-            f"{row['n'] / total:.1%}",
-            format_duration(row["first_s"]),
-            format_duration(row["last_s"]),
+            cause.cause,
+            cause.endpoint,
+            format_count(cause.count),
+            format_quantity(cause.count / total, Unit.RATIO),
+            format_duration(cause.first_s),
+            format_duration(cause.last_s),
         )
-        for row in causes.head(MOST_CAUSES).to_dict("records")
+        for cause in causes[:MOST_CAUSES]
     ]
     columns = ("Cause", "Endpoint", "Failures", "Share", "First at", "Last at")
     more = len(causes) - MOST_CAUSES
-    caption = f"and {more} rarer ones" if more > 0 else ""
+    caption = f"and {more} rarer {plural(more, 'one')}" if more > 0 else ""
     chart = _figure(
         "causes",
         "Failures over time",
@@ -147,35 +147,41 @@ def failures(run: Run) -> Markup:
 
 
 def stages(run: Run) -> Markup:
-    """The stages of the profile and what was measured in each."""
-    frame = stage_table(run)
-    if not len(frame):
+    """The stages of the profile that the run reached and what was measured in each."""
+    reached = stage_figures(run)
+    if not reached:
         return element("p", "The run has no stages.")
     rows = [
         (
-            str(row["stage"]),
-            f"{format_duration(row['start_s'])} – {format_duration(row['end_s'])}",
-            f"{row['users_from']:g} → {row['users_to']:g}",
-            *_figures(row),
+            stage.name,
+            f"{format_duration(stage.start_s)} – {format_duration(stage.end_s)}",
+            f"{stage.users_from:g} → {stage.users_to:g}",
+            *_figures(stage.figures),
         )
-        for row in frame.to_dict("records")
+        for stage in reached
     ]
-    columns = ("Stage", "Time", "Users", *_FIGURE_COLUMNS)
-    return table(columns, rows, numeric=range(3, len(columns)))
+    columns = ("Stage", "Time", "Users", *_COLUMNS)
+    shown = table(columns, rows, numeric=range(3, len(columns)))
+    later = len(run.meta.stages) - len(reached)
+    if not later:
+        return shown
+    verb = "was" if later == 1 else "were"
+    note = f"{later} later {plural(later, 'stage')} {verb} not reached."
+    return joined((shown, element("p", note, class_="quiet")))
 
 
 def endpoints(run: Run) -> Markup:
     """Every endpoint's figures over the whole run."""
     if not run.endpoints:
         return element("p", "No request was recorded.")
-    records = endpoint_table(run).to_dict("records")
-    rows = [(str(row["endpoint"]), *_figures(row)) for row in records]
-    columns = ("Endpoint", *_FIGURE_COLUMNS)
+    rows = [(row.endpoint, *_figures(row.figures)) for row in endpoint_figures(run)]
+    columns = ("Endpoint", *_COLUMNS)
     shown = table(columns, rows, numeric=range(1, len(columns)))
     retries = int(run.windows.retries.sum())
     if not retries:
         return shown
-    text = f"{format_count(retries)} of these requests repeated one that had failed."
+    verb = "request repeated one" if retries == 1 else "requests repeated ones"
+    text = f"{format_count(retries)} {verb} that had failed."
     return joined((shown, element("p", text)))
 
 
@@ -197,9 +203,9 @@ def generator(run: Run, thresholds: Thresholds) -> Markup:
         (
             worker.name,
             format_count(worker.users_max),
-            format_count(worker.reports),
+            "–" if worker.reports is None else format_count(worker.reports),
             format_count(worker.gaps),
-            "lost" if worker.lost else "to the end",
+            _stayed(worker),
         )
         for worker in run.meta.workers
     ]
@@ -207,40 +213,21 @@ def generator(run: Run, thresholds: Thresholds) -> Markup:
     return joined((content, table(columns, rows, numeric=(1, 2, 3))))
 
 
-_FIGURE_COLUMNS = (
-    "n",
-    "Failures",
-    "Error rate",
-    "p50",
-    "p90",
-    "p95",
-    "p99",
-    "Max",
-    "Bytes",
-    "Requests/s",
-)
+def _stayed(worker: Worker) -> str:
+    if worker.reports == 0:
+        return "never reported"
+    if worker.left_early:
+        return "left early"
+    return "lost" if worker.lost else "to the end"
 
 
-def _figures(row: Mapping[Any, Any]) -> tuple[str, ...]:
-    n, failed = int(row["n"]), int(row["failures"])
-    times = (row[name] for name in ("p50_ms", "p90_ms", "p95_ms", "p99_ms", "max_ms"))
-    return (
-        format_count(n),
-        format_count(failed),
-        format_quantity(failed / n, Unit.RATIO) if n else "–",
-        *("–" if math.isnan(ms) else format_quantity(ms, Unit.MS) for ms in times),
-        format_bytes(row["bytes_in"]),
-        "–" if math.isnan(row["rps"]) else f"{row['rps']:,.1f}",
-    )
+_COLUMNS = (*FIGURE_COLUMNS[:2], "Error rate", *FIGURE_COLUMNS[2:])
 
 
-def format_bytes(n: float) -> str:
-    """Bytes in the largest unit that leaves at least one of it."""
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if n < 1000 or unit == "TB":
-            return f"{n:.3g} {unit}" if n < 1000 else f"{n:,.0f} {unit}"
-        n /= 1000
-    raise AssertionError("unreachable")
+def _figures(figures: Figures) -> tuple[str, ...]:
+    n, failed, *others = figure_cells(figures)
+    share = format_quantity(figures.failures / figures.n, Unit.RATIO) if figures.n else "–"
+    return (n, failed, share, *others)
 
 
 def _limits(thresholds: Thresholds, endpoint: str | None) -> list[tuple[str, Limits]]:

@@ -48,7 +48,15 @@ ul { margin: 6px 0; padding-left: 22px; }
   border: 1.5px dashed var(--warning); border-radius: 4px; padding: 1px 8px;
   font-weight: 600; overflow-wrap: anywhere;
 }
-.scroll { overflow-x: auto; }
+.scroll {
+  overflow-x: auto;
+  /* A shadow at an edge behind which there is more; it scrolls away with the table's end. */
+  background:
+    linear-gradient(to right, var(--page) 40%, transparent) 0 0 / 40px 100% no-repeat local,
+    linear-gradient(to left, var(--page) 40%, transparent) 100% 0 / 40px 100% no-repeat local,
+    linear-gradient(to right, var(--grid), transparent) 0 0 / 14px 100% no-repeat scroll,
+    linear-gradient(to left, var(--grid), transparent) 100% 0 / 14px 100% no-repeat scroll;
+}
 table { border-collapse: collapse; font-size: 0.92rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; padding: 4px 0; }
 th, td {
@@ -82,14 +90,21 @@ footer { margin: 40px 0 30px; color: var(--quiet); font-size: 0.88rem; }
 @media (max-width: 600px) {
   main, header { padding-left: 12px; padding-right: 12px; }
   dl { grid-template-columns: 1fr; } dd { margin-bottom: 6px; }
-  .checks thead { display: none; }
-  .checks table, .checks tbody, .checks tr, .checks td, .checks caption { display: block; }
-  .checks tr { border-bottom: 1px solid var(--grid); padding: 6px 0; }
-  .checks td {
-    border: 0; padding: 1px 0; text-align: left; white-space: normal;
-    min-width: 0; max-width: none;
+}
+@media (max-width: 760px) {
+  .scroll thead { display: none; }
+  .scroll table, .scroll tbody, .scroll caption { display: block; }
+  .scroll tr {
+    display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5em, 1fr)); gap: 0 14px;
+    border-bottom: 1px solid var(--grid); padding: 6px 0;
   }
-  .checks td::before { content: attr(data-label) ": "; color: var(--quiet); }
+  .scroll td {
+    border: 0; padding: 1px 0; text-align: left; white-space: normal;
+    min-width: 0; max-width: none; overflow-wrap: anywhere;
+  }
+  .scroll td::before { content: attr(data-label) ": "; color: var(--quiet); }
+  .scroll td:first-child { grid-column: 1 / -1; font-weight: 600; }
+  .checks td, .checks td:last-child { grid-column: 1 / -1; min-width: 0; }
 }
 @media print {
   h2 { break-after: avoid; } figure, tr { break-inside: avoid; }

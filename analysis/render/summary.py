@@ -7,6 +7,7 @@ import re
 from analysis.limits import Tier
 from analysis.quantities import format_count, printable
 from analysis.render.console import about, limits_text, meaning, tier_text
+from analysis.render.rows import FIGURE_COLUMNS, NO_REQUESTS, failure_lines, figure_cells
 from analysis.verdict import Check, Verdict
 
 MARKS = {Tier.PASS: "✅", Tier.WARNING: "⚠️", Tier.FAIL: "❌", Tier.INCONCLUSIVE: "❔"}
@@ -14,17 +15,24 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@])")
 
 
 def markdown(verdict: Verdict) -> str:
-    """The headline, a table of checks with the worst first, reasons and notes."""
+    """The headline, the checks with the worst first, the endpoints, what failed, and notes."""
     title = verdict.title or verdict.scenario
     lines = [f"## {MARKS[verdict.tier]} {escape(verdict.headline)}", ""]
     lines += [f"{escape(title)}  ", f"{escape(about(verdict))}  "]
     lines += [f"Exit code {verdict.exit_code}: {meaning(verdict)}", ""]
-    if verdict.checks:
+    if not verdict.requests:
+        lines += [f"{NO_REQUESTS[:1].upper()}{NO_REQUESTS[1:]}.", ""]
+    elif verdict.checks:
         lines.append("| Tier | Endpoint | Metric | Value | Pass, warning, fail | n | Proven |")
         lines.append("|---|---|---|--:|---|--:|---|")
         lines += [_row(check) for check in verdict.checks]
         lines.append("")
-    for heading, sentences in (("Reasons", verdict.reasons), ("Notes", verdict.notes)):
+    lines += _endpoints(verdict)
+    for heading, sentences in (
+        ("Failures", failure_lines(verdict.causes)),
+        ("Further reasons", verdict.further_reasons),
+        ("Notes", (*verdict.caveats, *verdict.notes)),
+    ):
         if sentences:
             lines += [f"### {heading}", "", *(f"- {escape(line)}" for line in sentences), ""]
     return "\n".join(lines)
@@ -33,6 +41,17 @@ def markdown(verdict: Verdict) -> str:
 def escape(content: str) -> str:
     """A text that Markdown shows as it is, on one line."""
     return _SPECIAL.sub(r"\\\1", printable(content))
+
+
+def _endpoints(verdict: Verdict) -> list[str]:
+    if not verdict.endpoints:
+        return []
+    lines = [f"| Endpoint | {' | '.join(FIGURE_COLUMNS)} |"]
+    lines.append(f"|---|{'--:|' * len(FIGURE_COLUMNS)}")
+    for row in verdict.endpoints:
+        cells = (escape(row.endpoint), *figure_cells(row.figures))
+        lines.append(f"| {' | '.join(cells)} |")
+    return [*lines, ""]
 
 
 def _row(check: Check) -> str:

@@ -12,12 +12,14 @@ from analysis.drift import T_975_9
 from analysis.intervals import (
     binomial_cdf,
     design_effect,
+    design_effects,
     incomplete_beta,
     n_for_level,
     n_for_percentile,
     n_needed,
     quantile_levels,
     ratio_bounds,
+    upper_bound_column,
 )
 
 
@@ -95,6 +97,42 @@ def test_requests_that_are_slow_together_count_for_less():
     totals = np.full(20, 500)
     below = np.where(np.arange(20) == 4, 0, 500)
     assert design_effect(below, totals) == pytest.approx(500 * 20 / 19, rel=0.01)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 3000), st.sampled_from([0.5, 0.95, 0.99]), st.integers(0, 9))
+def test_the_upper_bound_of_one_block_is_the_order_statistic(n, q, seed):
+    values = np.random.default_rng(seed).integers(0, 40, n)
+    block = np.bincount(values)[None, :]
+    level = quantile_levels(q, n)[1]
+    column = upper_bound_column(block, q)
+    if level is None:
+        assert column is None
+    else:
+        assert column == np.sort(values)[round(level * n) - 1]
+
+
+def test_the_upper_bound_covers_the_truth_also_where_minutes_differ():
+    rng = np.random.default_rng(11)
+    # Minutes have levels of their own; the truth is the quantile over all minutes there could be.
+    truth = np.quantile(rng.normal(0, 3, 10**6) + rng.normal(0, 10, 10**6), 0.95)
+    covered = 0
+    for _ in range(200):
+        values = rng.normal(0, 3, (60, 1)) + rng.normal(0, 10, (60, 200))
+        columns = np.clip(np.rint(values + 60), 0, 150).astype(int)
+        blocks = np.array([np.bincount(row, minlength=151) for row in columns])
+        column = upper_bound_column(blocks, 0.95)
+        covered += column is not None and column - 60 + 0.5 >= truth
+    assert covered >= 182  # 95 % of 200, less two standard deviations
+
+
+def test_design_effects_agree_with_the_single_one_and_are_one_where_nothing_exceeds():
+    blocks = np.random.default_rng(4).integers(0, 9, (30, 12)) * (1 + np.arange(30) % 5)[:, None]
+    effects = design_effects(blocks)
+    for column in range(11):
+        below = blocks[:, : column + 1].sum(axis=1)
+        assert effects[column] == pytest.approx(design_effect(below, blocks.sum(axis=1)))
+    assert effects[-1] == 1
 
 
 def test_a_limit_nearer_to_the_percentile_needs_more_requests():

@@ -38,7 +38,7 @@ from analysis.metrics import (
     user_series,
 )
 from analysis.outputs import judge_directory, report_directory, write_outputs
-from analysis.quantities import Unit, format_duration, format_quantity
+from analysis.quantities import Unit, format_bytes, format_duration, format_quantity
 from analysis.render.chart_style import SERIES, style, svg
 from analysis.render.charts import (
     causes_figure,
@@ -49,7 +49,6 @@ from analysis.render.charts import (
     load_figure,
     spread,
 )
-from analysis.render.sections import format_bytes
 from analysis.runs import load_run
 from analysis.thresholds import load_thresholds
 from otaload.errors import ConfigurationError
@@ -143,6 +142,107 @@ def test_the_json_says_everything_about_a_check(tmp_path):
     assert check["limits"]["fail_above"] == {"value": 5000, "origin": "global"}
 
 
+def test_the_json_has_the_endpoints_and_the_causes(tmp_path):
+    content = json.loads(render.json(judge_directory(failing_run(tmp_path))))
+    first, _, every = content["endpoints"]
+    assert first == {
+        "endpoint": CHECK,
+        "n": 421,
+        "failures": 1,
+        **dict.fromkeys(("p50_ms", "p90_ms", "p95_ms", "p99_ms", "max_ms"), 2500.0),
+        "bytes_in": 126_000,
+        "rps": 421 / 60,
+    }
+    assert (every["endpoint"], every["n"]) == ("all requests", 541)
+    assert content["failures_by_cause"] == [
+        {
+            "endpoint": CHECK,
+            "cause": "status 503, expected 200",
+            "count": 1,
+            "first_s": 30,
+            "last_s": 30,
+        }
+    ]
+
+
+def test_the_causes_of_failures_are_named_wherever_a_verdict_is_shown(tmp_path):
+    failures = {t: {f"cause {t}": 10 - t} for t in range(1, 9)}
+    path = write_run(tmp_path, {DOWNLOAD: Traffic(3, failures=failures), CHECK: Traffic(3)})
+    verdict = judge_directory(path)
+    shown = render.text(verdict)
+    block = shown[shown.index("Failures\n") :].split("\n\n")[0].splitlines()
+    assert block[1:] == [
+        "  - 9 × /bundles/download: cause 1 (first at 1 s)",
+        "  - 8 × /bundles/download: cause 2 (first at 2 s)",
+        "  - 7 × /bundles/download: cause 3 (first at 3 s)",
+        "  - 6 × /bundles/download: cause 4 (first at 4 s)",
+        "  - 5 × /bundles/download: cause 5 (first at 5 s)",
+        "  - and 3 more causes with 9 failures",
+    ]
+    assert r"9 × /bundles/download: cause 1 \(first at 1 s\)" in render.markdown(verdict)
+    suite = ElementTree.fromstring(render.junit(verdict)).find("testsuite")  # noqa: S314 - our own
+    assert "9 × /bundles/download: cause 1 (first at 1 s)" in suite.find("system-out").text
+    _, walk = page_of(path)
+    assert "9 × /bundles/download: cause 1 (first at 1 s)" in walk.text
+
+
+def test_unproven_takes_two_lines_on_the_console(tmp_path):
+    traffic = {f"/endpoint/number/{i}": Traffic(0.5) for i in range(12)}
+    rows = "".join(f"  {name}: {{p99: {{pass: 1 s, fail: 2 s}}}}\n" for name in traffic)
+    path = write_run(
+        tmp_path, traffic, meta=smoke_meta(exercises=None), thresholds=f"endpoints:\n{rows}"
+    )
+    lines = render.text(judge_directory(path)).splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("Unproven"))
+    assert lines[at : at + 3] == [
+        "Unproven: too few requests to be 95 % sure; the exit code does not change",
+        "  p99 /endpoint/number/0 (30 of 299), p99 /endpoint/number/1 (30 of 299), and 10 more",
+        "",
+    ]
+
+
+def test_a_run_without_any_request_is_one_line_and_not_nine(tmp_path):
+    for meta in (smoke_meta(), smoke_meta(interrupted="SIGTERM", complete=False)):
+        path = write_run(tmp_path, {}, meta=meta)
+        verdict = judge_directory(path)
+        assert len(verdict.checks) == 9
+        assert "no data" not in render.text(verdict)
+        assert "no data" not in render.markdown(verdict)
+        assert "not one request was recorded" in render.text(verdict)
+        _, walk = page_of(path)
+        assert "no data" not in walk.text
+        assert "Not one request was recorded." in walk.text
+
+
+def test_one_request_is_not_called_requests(tmp_path):
+    path = write_run(tmp_path, {CHECK: Traffic(1, from_s=10, to_s=11)}, meta=smoke_meta())
+    _, walk = page_of(path)
+    for shown in (render.text(judge_directory(path)), walk.text):
+        assert not re.search(r"\b1 (?:successful )?(?:requests|failures)\b", shown)
+    assert "fewer than one successful request each" in walk.text
+
+
+def test_the_top_of_the_page_says_everything_once(tmp_path):
+    meta = smoke_meta(rehearsal={"time_scale": 0.1, "user_scale": 1}, faults=["a hang of 5 s"])
+    traffic = {**normal_traffic(), CHECK: Traffic(7, constant(600))}
+    page, walk = page_of(write_run(tmp_path, traffic, meta=meta))
+    top = walk.text[walk.text.index("! WARNING") : walk.text.index("Tier")]
+    assert top.count("a hang of 5 s") == 1
+    assert top.lower().count("rehearsal") == 1
+    assert top.count("not below the pass limit of 500 ms") == 1
+    assert top.lower().count("warning") == 2  # the word, and what the exit code makes of it
+    assert "<title>! warning (rehearsal): " in page
+
+
+def test_stages_that_were_not_reached_are_noted(tmp_path):
+    stages = [{"name": f"s{t}", "start_s": t, "end_s": t + 20} for t in range(0, 100, 20)]
+    meta = smoke_meta(stages=stages, planned={"duration_s": 100.0}, ended="limit found")
+    page, walk = page_of(write_run(tmp_path, meta=meta))
+    assert "2 later stages were not reached." in walk.text
+    assert ">s40</td>" in page
+    assert ">s60</td>" not in page
+
+
 # The page
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
@@ -201,6 +301,11 @@ def test_the_page_is_well_formed_and_its_ids_are_unique(failing_page):
     _, walk = failing_page
     assert len(walk.ids) == len(set(walk.ids))
     assert walk.elements.count("svg") == 6  # all, two endpoints, load, causes, health
+
+
+def test_every_cell_names_its_column_for_narrow_screens(failing_page):
+    page, _ = failing_page
+    assert page.count("<td") == len(re.findall(r'<td[^>]* data-label="[^"]+"', page))
 
 
 def test_the_page_refers_to_nothing_outside_itself(failing_page):
@@ -323,8 +428,9 @@ def test_the_load_chart_draws_rates_and_users(tmp_path):
 def test_the_load_chart_marks_the_limit_of_a_breakpoint_run(tmp_path):
     run = load_run(write_run(tmp_path))
     with style("t"):
-        figure = load_figure(rate_series(run), user_series(run), (), 60, limit_at_s=40.0)
+        figure = load_figure(rate_series(run), user_series(run), (), 60, first_bad_s=40.0)
     assert [axes.lines[-1].get_xdata()[0] for axes in figure.axes] == [40, 40]
+    assert figure.axes[1].texts[-1].get_text() == "first bad slice"
 
 
 def test_the_causes_chart_draws_a_line_for_each_cause(tmp_path):

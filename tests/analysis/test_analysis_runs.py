@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
@@ -22,17 +23,21 @@ from synthetic_runs import (
     write_run,
 )
 
+from analysis.figures import (
+    FailureCause,
+    endpoint_figures,
+    failure_causes,
+    stage_figures,
+    stages_reached,
+)
 from analysis.measured import Endpoint
 from analysis.meta import read_run_meta
 from analysis.metrics import (
     MOST_POINTS,
     bin_width_s,
     cause_series,
-    cause_table,
-    endpoint_table,
     latency_series,
     rate_series,
-    stage_table,
     user_series,
 )
 from analysis.outputs import find_run, judge_directory
@@ -343,10 +348,10 @@ def test_causes_are_counted_by_endpoint_and_over_time(tmp_path):
     failures = {3: {"reset": 2, "status 503": 1}, 50: {"reset": 1}}
     traffic = {**normal_traffic(), CHECK: Traffic(2, failures=failures)}
     run = load_run(write_run(tmp_path, traffic))
-    assert cause_table(run).to_dict("records") == [
-        {"cause": "reset", "endpoint": CHECK, "n": 3, "first_s": 3, "last_s": 50},
-        {"cause": "status 503", "endpoint": CHECK, "n": 1, "first_s": 3, "last_s": 3},
-    ]
+    assert failure_causes(run) == (
+        FailureCause(CHECK, "reset", 3, 3, 50),
+        FailureCause(CHECK, "status 503", 1, 3, 3),
+    )
     series = cause_series(run)
     assert series["reset"].tolist()[3] == 2
     assert series["reset"].sum() == 3
@@ -364,17 +369,80 @@ def test_stages_split_the_run_at_their_seconds(tmp_path):
     def jump(t, n, rng):
         return np.full(n, 10.0 if t < 10 else 100.0)
 
-    table = stage_table(load_run(write_run(tmp_path, {CHECK: Traffic(5, jump)})))
-    assert table["stage"].tolist() == ["ramp-up", "hold"]
-    assert table["n"].tolist() == [50, 250]
-    assert table["p99_ms"].tolist() == [10, 100]
-    assert table["rps"].tolist() == [5, 5]
+    found = stage_figures(load_run(write_run(tmp_path, {CHECK: Traffic(5, jump)})))
+    assert [stage.name for stage in found] == ["ramp-up", "hold"]
+    assert [stage.figures.n for stage in found] == [50, 250]
+    assert [stage.figures.p99_ms for stage in found] == [10, 100]
+    # The first second began a quarter late, but the builder filled it like the others.
+    assert [stage.figures.rps for stage in found] == pytest.approx([5, 5], rel=0.03)
+
+
+def stages_meta(*bounds, **changes):
+    """A `run.json` with stages between these times, begun 0.9 s after a whole second."""
+    stages = [
+        {"name": f"s{a}", "start_s": a, "end_s": b, "users_from": 5, "users_to": 5}
+        for a, b in itertools.pairwise(bounds)
+    ]
+    planned = {"users_max": 10, "duration_s": bounds[-1]}
+    start = {"start": START_S + 0.9, "stages": stages, "planned": planned}
+    return smoke_meta(**{**start, "end": START_S + 60.9, **changes})
+
+
+@pytest.mark.parametrize("bounds", [(0, 0.5, 6), (0, 10.3, 20.7, 40), (2, 30, 50.5), (0, 60)])
+@pytest.mark.parametrize("start", [START_S, START_S + 0.05, START_S + 0.95])
+def test_stages_add_up_to_the_run(tmp_path, bounds, start):
+    meta = stages_meta(*bounds, start=start)
+    run = load_run(write_run(tmp_path, meta=meta, duration_s=61))
+    found = stage_figures(run)
+    assert sum(stage.figures.n for stage in found) == run.totals[0] == 610
+    every = endpoint_figures(run)[-1].figures
+    assert sum(stage.figures.bytes_in for stage in found) == every.bytes_in
+
+
+def test_a_second_belongs_to_the_stage_that_has_more_of_it(tmp_path):
+    run = load_run(write_run(tmp_path, {CHECK: Traffic(10)}, meta=stages_meta(0, 10, 60)))
+    # The run began at 0.9 of its first second, so second 10 is from 9.1 to 10.1 s after it.
+    assert [stage.figures.n for stage in stage_figures(run)] == [110, 490]
+
+
+def test_requests_after_the_last_stage_belong_to_the_last_that_was_reached(tmp_path):
+    traffic = {CHECK: Traffic(10, to_s=42)}
+    run = load_run(write_run(tmp_path, traffic, meta=stages_meta(0, 20, 40)))
+    assert [stage.figures.n for stage in stage_figures(run)] == [210, 210]
+
+
+def test_stages_that_a_run_did_not_reach_are_left_out(tmp_path):
+    meta = stages_meta(0, 10, 20, 30, 40, 100, ended="limit found")
+    run = load_run(write_run(tmp_path, {CHECK: Traffic(10, to_s=30)}, meta=meta))
+    # The last request started 29.1 s after the start; the wait for answers reached no stage.
+    assert [stage.name for stage in stage_figures(run)] == ["s0", "s10", "s20"]
+    assert stages_reached(run) == 3
+
+
+def test_an_endless_stage_ends_with_the_run(tmp_path):
+    stage = {"name": "watch", "start_s": 0, "end_s": None, "users_from": 1, "users_to": 1}
+    meta = smoke_meta(stages=[stage], planned={"users_max": 1, "duration_s": None})
+    run = load_run(write_run(tmp_path, meta=meta))
+    assert run.notes == ()
+    (found,) = stage_figures(run)
+    assert (found.end_s, found.figures.n) == (pytest.approx(59.75), 600)
+
+
+def test_the_wait_for_the_last_answers_does_not_lower_the_rate(tmp_path):
+    traffic = {CHECK: Traffic(10, to_s=60)}
+    for planned_s in (60.0, None):
+        meta = smoke_meta(end=START_S + 120.25, planned={"users_max": 10, "duration_s": planned_s})
+        run = load_run(write_run(tmp_path, traffic, duration_s=120, meta=meta))
+        assert endpoint_figures(run)[0].figures.rps == pytest.approx(10, rel=0.01)
+        assert run.load_s + run.drain_s == pytest.approx(120)
+        verdict = judge_directory(run.path)
+        assert (verdict.duration_s, verdict.drain_s) == (60, 60)
 
 
 def test_endpoints_add_up_to_all_requests(tmp_path):
-    table = endpoint_table(load_run(write_run(tmp_path)))
-    assert table["endpoint"].iloc[-1] == "all requests"
-    assert table["n"].iloc[:-1].sum() == table["n"].iloc[-1] == 600
+    *parts, every = endpoint_figures(load_run(write_run(tmp_path)))
+    assert every.endpoint == "all requests"
+    assert sum(part.figures.n for part in parts) == every.figures.n == 600
 
 
 def test_the_busiest_endpoint_comes_first(tmp_path):
