@@ -7,7 +7,7 @@ import json
 import pytest
 
 from staging.launch import start
-from tests.e2e.running import Bench, assert_reconciled, free_ports
+from tests.e2e.running import ROOT, Bench, assert_reconciled, free_ports
 
 REHEARSALS = {
     "smoke": ("--time-scale", "0.08"),
@@ -90,6 +90,15 @@ def test_a_rehearsal_is_marked_on_the_console_in_the_run_and_in_the_report(bench
     assert ended.meta["rehearsal"] == {"time_scale": 0.05, "user_scale": 1.0}
     assert "rehearsal" in ended.output.lower()
     assert "rehearsal" in (ended.path / "report.html").read_text().lower()
+
+
+def test_every_key_of_a_run_is_documented(bench: Bench) -> None:
+    ended = bench.run("smoke", "--time-scale", "0.04")
+    page = (ROOT / "docs" / "run-directory.md").read_text()
+
+    assert [key for key in ended.meta if f"`{key}`" not in page] == []
+    for line in (ended.path / "users.jsonl").read_text().splitlines():
+        assert [key for key in json.loads(line) if key not in page] == []
 
 
 def test_the_health_scenario_asks_once_a_minute(bench: Bench) -> None:
