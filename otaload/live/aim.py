@@ -41,7 +41,10 @@ class Aim:
         """The embedded service's active faults, a line each."""
         if self.service is None:
             return []
-        return [fault["text"] for fault in self.service.faults()["faults"]]
+        try:
+            return [fault["text"] for fault in self.service.faults()["faults"]]
+        except StagingError as error:
+            raise ConfigurationError(f"the embedded service was lost: {error}") from error
 
     def close(self) -> None:
         """Stop the embedded service, if there is one."""
@@ -93,10 +96,11 @@ def aim_again(service: StagingProcess, targets: Targets, faults: str | None) -> 
 
     Raises `ConfigurationError` for a malformed fault spec.
     """
+    _check_faults(faults)
     try:
         service.set_faults(faults or "")
     except StagingError as error:
-        raise ConfigurationError(f"--faults: {error}") from error
+        raise ConfigurationError(f"the embedded service was lost: {error}") from error
     return Aim(_aimed_at(service, targets), "embedded service", "embedded", service)
 
 
@@ -136,15 +140,19 @@ def tls_context(targets: Targets) -> ssl.SSLContext:
 
 
 def _embedded(targets: Targets, faults: str | None) -> Aim:
-    try:
-        parse(faults or "")
-    except FaultSpecError as error:
-        raise ConfigurationError(f"--faults: {error}") from error
+    _check_faults(faults)
     try:
         service = start_service(faults=faults or "")
     except StagingError as error:
         raise ConfigurationError(f"the embedded service did not start: {error}") from error
     return Aim(_aimed_at(service, targets), "embedded service", "embedded", service)
+
+
+def _check_faults(faults: str | None) -> None:
+    try:
+        parse(faults or "")
+    except FaultSpecError as error:
+        raise ConfigurationError(f"--faults: {error}") from error
 
 
 def _aimed_at(service: StagingProcess, targets: Targets) -> Targets:

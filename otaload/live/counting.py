@@ -10,6 +10,7 @@ from typing import Any
 
 from locust.env import Environment
 
+from otaload.http import Response
 from otaload.record import Recorder
 
 MAX_HOSTS = 100
@@ -45,6 +46,7 @@ class Counting:
         context: Any = None,
         start_time: float | None = None,
         url: str | None = None,
+        response: Any = None,
         **_ignored: Any,
     ) -> None:
         """Count a finished request; clients that do not say when it started are reckoned back."""
@@ -64,6 +66,10 @@ class Counting:
         )
         if url:
             self._count_host(url)
+        # Locust's own clients follow redirects within one request; ours tells each hop by itself.
+        if response is not None and not isinstance(response, Response):
+            for hop_url in urls_behind(response) - {url}:
+                self._count_host(hop_url)
 
     def _count_host(self, url: str) -> None:
         begin = url.find("://") + 3
@@ -74,10 +80,11 @@ class Counting:
         hosts = self.hosts
         if host in hosts:
             hosts[host] += 1
-        elif len(hosts) < MAX_HOSTS:
+            return
+        if len(hosts) < MAX_HOSTS:
             hosts[host] = 1
-            if self.on_new_host is not None:
-                self.on_new_host(host)
+        if self.on_new_host is not None:
+            self.on_new_host(host)
 
     def on_user_error(
         self, exception: BaseException, tb: TracebackType | None, **_ignored: Any
@@ -87,3 +94,15 @@ class Counting:
         if self.first_crash is None:
             lines = traceback.format_exception(type(exception), exception, tb)
             self.first_crash = "".join(lines)[-MAX_TRACEBACK_LENGTH:]
+
+
+def urls_behind(response: Any) -> set[str]:
+    """The URLs that a response of requests or of geventhttpclient came by."""
+    urls = set()
+    for hop in (*(getattr(response, "history", None) or ()), response):
+        # While its event is fired, Locust has the name of the statistics in place of the URL.
+        for owner in (hop, getattr(hop, "request", None)):
+            url = getattr(owner, "url", None)
+            if isinstance(url, str):
+                urls.add(url)
+    return urls

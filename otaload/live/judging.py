@@ -24,7 +24,10 @@ def judge_in_process(run: Path, *, fail_on_warning: bool) -> int:
         command.append("--fail-on-warning")
     sys.stdout.flush()
     try:
-        code = subprocess.run(command, check=False, timeout=TIMEOUT_S).returncode  # noqa: S603 -- our own command
+        # In a session of its own: Ctrl-C in a terminal must not cost a finished run its verdict.
+        code = subprocess.run(  # noqa: S603 -- our own command
+            command, check=False, timeout=TIMEOUT_S, start_new_session=True
+        ).returncode
     except (OSError, subprocess.TimeoutExpired) as error:
         sys.stderr.write(f"otaload: error: {run}: could not be judged ({error})\n")
         return INCONCLUSIVE

@@ -24,6 +24,9 @@ from otaload.record import RunDirectory
 from otaload.targets import Targets, load_targets
 from otaload.yamlfile import did_you_mean, read_text
 
+FOREIGN_STOP_S = 30.0
+"""How long users of a foreign locustfile may take to end; --stop-timeout says otherwise."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -70,7 +73,8 @@ def make_plan(environment: Environment, options: Namespace, *, standing: Aim | N
         environment.host = aim.base_url
     if not environment.stop_timeout:
         # Until a request's own deadline, a user may finish what it is doing: nothing is cut off.
-        environment.stop_timeout = targets.total_timeout_s + KILL_GRACE_S
+        own_s = targets.total_timeout_s + KILL_GRACE_S
+        environment.stop_timeout = own_s if scenario.has_devices else FOREIGN_STOP_S
     setup = _setup_for(scenario, settings, targets, aim)
     return Plan(scenario, settings, thresholds, targets, aim, setup, run)
 
@@ -82,11 +86,17 @@ def settle_aim(
     targets: Targets,
     *,
     standing: Aim | None,
+    form: bool = False,
 ) -> Aim | None:
-    """Where the run goes; None for a locustfile that knows it itself."""
+    """Where the run goes; None for a locustfile that knows it itself.
+
+    With `form`, a host may still be given in the web UI's form.
+    """
     host = environment.host or None
     if standing is not None and standing.service is not None and host == standing.base_url:
-        return aim_again(standing.service, targets, settings.faults)
+        if standing.service.running:
+            return aim_again(standing.service, targets, settings.faults)
+        host = None
     allowed = scenario.allowed_on_production
     if not scenario.has_devices and not host and targets.base_url is None:
         class_hosts = sorted({str(cls.host) for cls in scenario.user_classes if cls.host})
@@ -100,7 +110,8 @@ def settle_aim(
                 "drop --faults"
             )
         if not settings.faults:
-            _check_has_host(scenario)
+            if not form:
+                _check_has_host(scenario)
             return None
     return take_aim(
         targets,
@@ -122,6 +133,8 @@ def _check_has_host(scenario: Scenario) -> None:
 
 def _plan_shape(scenario: Scenario, settings: Settings, options: Namespace) -> None:
     shape = scenario.shape
+    if scenario.profiles > 1:
+        raise ConfigurationError("several scenarios were named with -f; run one at a time")
     if shape is None:
         if settings.is_rehearsal:
             raise ConfigurationError(

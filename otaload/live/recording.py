@@ -82,7 +82,10 @@ class Recording:
         else:
             setup.apply(self.environment, worker_index=0, on_refusal=self._on_refusal)
         if self.plan.aim is not None and self.plan.aim.service is not None:
-            self.plan.aim.service.reset_counters()
+            try:
+                self.plan.aim.service.reset_counters()
+            except StagingError as error:
+                self._on_trouble(f"the embedded service was lost: {error}")
         self._counting.reset()
         self._counting.on_new_host = lambda host: setup.check_host(host, self._on_refusal)
         self.plan.run.write_meta(start=self.start_s)
@@ -189,9 +192,12 @@ class Recording:
     def ended_early(self) -> bool:
         """Whether the planned end has not come."""
         shape = self.plan.scenario.shape
+        if shape is None:
+            # Locust's own timer may fire a moment early by this clock.
+            planned_s = (self.plan.settings.run_time_s or 0.0) - 1.0
+            return time.time() - self.start_s < planned_s
         return (
-            shape is not None
-            and shape.ended_by is None
+            shape.ended_by is None
             and not math.isinf(shape.duration_s)
             and time.time() - self.start_s < shape.duration_s
         )

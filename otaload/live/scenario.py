@@ -67,6 +67,8 @@ class Scenario:
     user_classes: tuple[type[User], ...]
     exercises: tuple[str, ...] | None
     known_endpoints: tuple[str, ...] | None
+    profiles: int = 1
+    """How many profiles of ours were loaded; Locust would play one and drop the others."""
 
     @property
     def has_devices(self) -> bool:
@@ -133,6 +135,10 @@ def scenario_of(environment: Environment) -> Scenario:
         user_classes=classes,
         exercises=_names(classes, "exercises"),
         known_endpoints=_names(classes, "known_endpoints"),
+        profiles=sum(
+            isinstance(one, PlannedShape)
+            for one in (environment.available_shape_classes or {}).values()
+        ),
     )
 
 

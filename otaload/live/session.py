@@ -50,6 +50,7 @@ class Session:
         self.options: Namespace = options
         self.headless = bool(options.headless)
         self.last: Finished | None = None
+        self.failed: int | None = None
         self._counting = Counting(environment)
         self._aim: Aim | None = None
         self._plan: Plan | None = None
@@ -88,7 +89,8 @@ class Session:
         load_thresholds(settings.thresholds_path)
         targets = load_targets(settings.targets_path, os.environ)
         scenario = scenario_of(self.environment)
-        self._adopt(settle_aim(self.environment, scenario, settings, targets, standing=None))
+        aim = settle_aim(self.environment, scenario, settings, targets, standing=None, form=True)
+        self._adopt(aim)
 
     def refuse_edit(self, host: str | None) -> str | None:
         """Why a run that is under way may not be changed so; None where it may."""
@@ -108,11 +110,15 @@ class Session:
             try:
                 self.prepare()
             except OtaloadError as error:
-                # --autostart comes here without a form that could have shown it.
+                # Started by what has no form that could have shown it.
+                self.failed = error.exit_code
                 say(f"otaload: error: {error}")
                 gevent.spawn(self.stop)
                 return
         assert self._plan is not None
+        if self._plan.aim is not None:
+            # The form may have said it in another spelling, or left it empty.
+            self.environment.host = self._plan.aim.base_url
         self._interrupted = self._refused = None
         self._recording = Recording(
             self.environment,
@@ -151,14 +157,14 @@ class Session:
     def finish(self) -> None:
         """Locust's users have stopped: close the run. The web UI's run is judged at once."""
         with self._lock:
-            recording, self._recording = self._recording, None
-            if recording is None or self._plan is None:
+            recording, plan = self._recording, self._plan
+            if recording is None or plan is None:
                 return
-            plan, self._plan = self._plan, None
             if self._interrupted is None and recording.ended_early():
                 self._interrupted = "the test code" if self.headless else "the web UI"
             self.last = Finished(plan.run.path, bool(self._refused), plan.settings.fail_on_warning)
             recording.finish(interrupted=self._interrupted, refused=self._refused)
+            self._recording = self._plan = None
         if not self.headless:
             gevent.spawn(self.judge, self.last)
 

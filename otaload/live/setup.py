@@ -64,7 +64,7 @@ class Setup:
         context = RunContext(
             self.targets,
             seed=self.seed,
-            worker_index=worker_index,
+            worker_index=worker_index % self.worker_count,
             worker_count=self.worker_count,
             think_s=self.think_s,
             release_day=self.release_day,

@@ -8,9 +8,10 @@ from typing import Any
 
 from flask import Response, jsonify, request, send_file
 from locust.env import Environment
+from locust.runners import MasterRunner
 from locust.web import WebUI
 
-from otaload.errors import OtaloadError
+from otaload.errors import ConfigurationError, OtaloadError
 from otaload.live.console import say
 from otaload.live.session import Session
 
@@ -33,6 +34,9 @@ def extend(web_ui: WebUI, environment: Environment, session: Session) -> None:
         if session.running:
             problem = session.refuse_edit(request.form.get("host"))
             return _refusal(problem, environment) if problem else None
+        runner = environment.runner
+        if isinstance(runner, MasterRunner) and not runner.worker_count:
+            return _refusal("no worker is connected; start one first", environment)
         try:
             session.prepare(_merged(environment.parsed_options, request.form))
         except OtaloadError as error:
@@ -65,6 +69,11 @@ def _refusal(message: str, environment: Environment) -> Response:
 def _merged(options: Any, form: Any) -> Namespace:
     """The options as the form would leave them, without touching the ones in force."""
     merged = Namespace(**vars(options))
+    merged.run_time = form.get("run_time") or None
+    try:
+        merged.num_users = int(form["user_count"]) if form.get("user_count") else None
+    except ValueError:
+        raise ConfigurationError(f"users: {form['user_count']!r} is not a number") from None
     for key, value in form.items():
         if hasattr(merged, key) and isinstance(getattr(merged, key), str | None):
             setattr(merged, key, value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import sys
 from argparse import ArgumentParser
 from typing import Any
@@ -41,8 +42,10 @@ def on_init(environment: Environment, runner: Any, web_ui: Any, **_: Any) -> Non
                 "the options instead"
             )
         session = Session(environment)
-        if web_ui is None:
+        autostart = bool(environment.parsed_options and environment.parsed_options.autostart)
+        if web_ui is None or autostart:
             session.prepare()
+            atexit.register(session.discard)
         else:
             session.offer_target()
     except OtaloadError as error:
@@ -61,7 +64,9 @@ def on_init(environment: Environment, runner: Any, web_ui: Any, **_: Any) -> Non
         extend(web_ui, environment, session)
 
     def on_quitting(environment: Environment, **_: Any) -> None:
-        if session.running or session.last is not None or session.headless:
+        if session.failed is not None:
+            environment.process_exit_code = session.failed
+        elif session.running or session.last is not None or session.headless:
             environment.process_exit_code = INCONCLUSIVE  # until a verdict says otherwise
         try:
             session.stop()

@@ -98,6 +98,8 @@ class WorkerSession:
 
     def _report(self, *, before_second: int | None = None, final: bool = False) -> None:
         with self._lock:
+            if self._drained and not final:
+                return  # the last report has said it all
             self._sequence += 1
             counting = self.counting
             hosts, counting.hosts = counting.hosts, {}
@@ -136,6 +138,9 @@ class WorkerSession:
             self.runner.stop()
             self._sampler.stop()
             self._report(final=True)
+            # Nothing is left to wait for; Locust would sleep through it before the next run. The
+            # next run's first message brings it again.
+            self.environment.stop_timeout = 0.0
 
     def leave(self) -> None:
         """Drain, and leave the run.

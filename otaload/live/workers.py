@@ -46,7 +46,7 @@ class Ledger:
         expected = worker.reports + worker.gaps + 1
         worker.gaps += max(0, report.sequence - expected)
         worker.reports += 1
-        worker.final = report.final
+        worker.final = worker.final or report.final
         worker.left_early = worker.left_early or (report.final and not self.draining)
         worker.users_max = max(worker.users_max, report.users)
         worker.crashes = report.crashes

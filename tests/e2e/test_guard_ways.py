@@ -106,6 +106,26 @@ def test_locusts_own_client_is_stopped_as_soon_as_it_has_been_to_production(
     assert len(production.seen) < 5
 
 
+@pytest.mark.parametrize("client", ["FastHttpUser", "HttpUser"])
+def test_locusts_own_client_is_stopped_after_it_was_redirected_to_production(
+    bench: Bench, client: str
+) -> None:
+    bench.targets.write_text(GUARDED)
+    with stub(host=PRODUCTION) as production, stub(redirecting(production.url)) as staging:
+        file = theirs(bench, client, staging.url)
+        ended = bench.run(file, "--users", "1", "--run-time", "10")
+
+    assert ended.code == 92, ended.output
+    assert len(production.seen) < 5
+
+
+def test_several_scenarios_at_once_are_refused(bench: Bench) -> None:
+    ended = bench.run("locustfiles/spike.py,locustfiles/load.py")
+
+    assert ended.code == 104, ended.output
+    assert "one at a time" in ended.output
+
+
 def test_a_user_class_that_names_production_is_refused(bench: Bench) -> None:
     bench.targets.write_text(GUARDED)
     with stub(host=PRODUCTION) as production:

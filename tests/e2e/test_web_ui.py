@@ -113,6 +113,66 @@ def test_a_start_that_cannot_work_is_refused_in_the_form(bench: Bench) -> None:
     assert ended.code == 0, ended.output
 
 
+def test_a_run_that_starts_by_itself_is_judged_and_its_code_is_the_processs(
+    bench: Bench,
+) -> None:
+    options = [option for option in bench.options("smoke") if option != "--headless"]
+    web = ("--autostart", "--autoquit", "1", "--web-port", str(free_ports(1)[0]))
+    ended = bench.wait(bench.start(*options, "--time-scale", "0.05", *web))
+    assert ended.code == 0, ended.output
+    assert_reconciled(ended)
+
+    refused = bench.wait(bench.start(*options, "--time-scale", "-1", *web))
+    assert refused.code == 104, refused.output
+
+
+def test_a_master_runs_twice_with_the_same_workers_and_not_at_all_without(bench: Bench) -> None:
+    port = str(free_ports(1)[0])
+    ui = Ui(
+        bench,
+        "smoke",
+        "--time-scale",
+        "0.08",
+        "--user-scale",
+        "2",
+        *("--master", "--master-bind-port", port),
+    )
+    assert "no worker" in ui.swarm()["message"]
+    worker = bench.start(
+        *("-f", "locustfiles/smoke.py", "--worker", "--master-port", port), log="worker"
+    )
+    bench.await_line("1 workers connected")
+    for count in (1, 2):
+        ui.until(lambda: ui.swarm()["success"], timeout_s=20)
+        ui.until(lambda count=count: len(ui.runs()) == count)
+    ended = ui.quit()
+
+    assert ended.code == 0, ended.output
+    assert worker.wait(20) == 0
+    for run in ui.runs():
+        assert_reconciled(run)
+
+
+def test_an_empty_host_in_the_form_means_the_one_that_was_planned(bench: Bench) -> None:
+    ui = Ui(bench, "smoke", "--time-scale", "0.05")
+    assert ui.swarm(host="")["success"] is True
+    ui.until(lambda: len(ui.runs()) == 1)
+    ended = ui.quit()
+
+    assert ended.code == 0, ended.output
+    assert_reconciled(ended)
+
+
+def test_the_forms_run_time_is_that_of_its_own_run(bench: Bench) -> None:
+    ui = Ui(bench, "health")
+    for count, seconds in ((1, "2"), (2, "4s")):
+        ui.swarm(run_time=seconds)
+        ui.until(lambda count=count: len(ui.runs()) == count)
+    ui.quit()
+
+    assert [run.meta["planned"]["duration_s"] for run in ui.runs()] == [2.0, 4.0]
+
+
 def test_ctrl_c_during_a_run_judges_it_before_leaving(bench: Bench) -> None:
     ui = Ui(bench, "smoke")
     ui.swarm()
