@@ -103,6 +103,7 @@ def test_users_outlive_a_server_that_misbehaves(seed, serve):
     assert set(causes) <= CAUSES
     assert causes[None] > 50
     assert causes["timeout: first byte"] + causes["timeout: total"] > 5
-    assert max(event["response_time"] for event in events) < 250
+    # No request hangs: each ends about its total timeout of 200 ms, late by what the machine adds.
+    assert max(event["response_time"] for event in events) < 1000
     # Requests that were sent again, or stopped before they reached the server, make up the rest.
     assert sum(answered.values()) == pytest.approx(len(events), rel=0.15, abs=45)

@@ -9,7 +9,9 @@ from http_peers import OK, answering, no_leaks, read_request
 
 from otaload.http.deadline import NEVER, TICK_S, DeadlineScan
 
-TOLERANCE_S = 0.05
+# That a deadline is met within 50 ms is shown below on a clock of the test's own; on a real clock a
+# busy machine adds what it likes, and the question is whether a deadline is met at all.
+TOLERANCE_S = 0.35
 
 
 def drip(sock):

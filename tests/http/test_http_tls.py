@@ -124,12 +124,12 @@ def test_an_end_within_the_handshake_is_named(ending, cause, serve, lean):
 
 
 def test_a_silent_handshake_ends_at_the_connect_timeout(serve, lean):
-    base = serve(lambda sock: gevent.sleep(0.3)).replace("http:", "https:")
+    base = serve(lambda sock: gevent.sleep(1.0)).replace("http:", "https:")
     user = lean(base, connect_timeout_s=0.1)
     with no_leaks():
         response = user.client.get("/")
         assert response.cause == "timeout: tls"
-        assert 0.1 <= response.timings.total_s < 0.16
+        assert 0.1 <= response.timings.total_s < 0.6
 
 
 @pytest.mark.parametrize("keep", [True, False])
