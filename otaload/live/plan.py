@@ -35,7 +35,6 @@ class Plan:
     scenario: Scenario
     settings: Settings
     thresholds: Thresholds
-    targets: Targets
     aim: Aim | None
     setup: Setup
     run: RunDirectory
@@ -76,7 +75,7 @@ def make_plan(environment: Environment, options: Namespace, *, standing: Aim | N
         own_s = targets.total_timeout_s + KILL_GRACE_S
         environment.stop_timeout = own_s if scenario.has_devices else FOREIGN_STOP_S
     setup = _setup_for(scenario, settings, targets, aim)
-    return Plan(scenario, settings, thresholds, targets, aim, setup, run)
+    return Plan(scenario, settings, thresholds, aim, setup, run)
 
 
 def settle_aim(
