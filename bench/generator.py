@@ -1,15 +1,18 @@
 """One generator in its own process: `python -m bench.generator KIND CASE` prints a line of JSON.
 
-Users are real Locust users under a real local runner with its statistics, so that the task loop and
-the `request` event are part of every figure.
+Users are real Locust users under a real local runner, so that the task loop and the `request` event
+are part of every figure. Locust's own users are recorded by Locust's statistics; the lean one as in
+a run of otaload: by its recorder, flushed once a second to a run directory and to those statistics.
 """
 
 import argparse
 import json
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -19,6 +22,8 @@ from locust.env import Environment
 
 from bench.target import BUNDLE_BYTES
 from otaload.http import LeanHttpUser, absolute_pacing
+from otaload.live.counting import Counting
+from otaload.record import RunDirectory
 
 KINDS: dict[str, type[User]] = {"lean": LeanHttpUser, "fast": FastHttpUser, "http": HttpUser}
 
@@ -58,7 +63,12 @@ CASES: dict[str, Callable[[Any], None]] = {
 
 def main() -> None:
     """Run one generator and print what it did."""
-    arguments = parse_arguments()
+    with tempfile.TemporaryDirectory() as folder:
+        measure(parse_arguments(), folder)
+
+
+def measure(arguments: argparse.Namespace, folder: str) -> None:
+    """Run the generator that the command line names."""
     environment = Environment(user_classes=[user_class(arguments)], host=arguments.url)
     times: list[float] = []
 
@@ -66,6 +76,7 @@ def main() -> None:
         times.append(response_time)
 
     runner = environment.create_local_runner()
+    flush = record(environment, folder) if arguments.kind == "lean" else None
     process = psutil.Process()
     rss_before = process.memory_info().rss
     environment.events.request.add_listener(on_request)
@@ -78,11 +89,17 @@ def main() -> None:
             all_answered_s = time.perf_counter() - started
     times.clear()
     if not arguments.period:
-        # Locust's statistics count; a listener of ours would only dilute the ratio.
+        # A listener of the benchmark would only dilute the ratio.
         environment.events.request.remove_listener(on_request)
     total = runner.stats.total
+    if flush is not None:
+        flush()
     requests_before, cpu_before, wall_before = total.num_requests, cpu_s(), time.perf_counter()
-    gevent.sleep(arguments.seconds)
+    until = wall_before + arguments.seconds
+    while (left_s := until - time.perf_counter()) > 0:
+        gevent.sleep(min(1.0, left_s))
+        if flush is not None:
+            flush()
     cpu, wall = cpu_s() - cpu_before, time.perf_counter() - wall_before
     requests = total.num_requests - requests_before
     rss_after = process.memory_info().rss
@@ -102,6 +119,13 @@ def main() -> None:
     sys.stdout.write(json.dumps(result) + "\n")
     sys.stdout.flush()
     runner.quit()
+
+
+def record(environment: Environment, folder: str) -> Callable[[], None]:
+    """Record as a run does; answers with what a run does once a second."""
+    counting = Counting(environment)
+    run = RunDirectory.create(Path(folder), scenario="bench", start_s=time.time(), meta={})
+    return lambda: run.append_windows(counting.take())
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -125,9 +125,8 @@ class HttpClient:
         history: tuple[Response, ...] = ()
         while True:
             response = Response(
-                message.method,
+                message,
                 name,
-                message.target.url,
                 context or {},
                 start_time,
                 started,
@@ -202,8 +201,9 @@ class HttpClient:
         cause = response.cause
         if cause is not None and response.exception is None:
             response.exception = RequestError(cause)
+        message = response.message
         self._fire(
-            request_type=response.method,
+            request_type=message.method,
             name=name,
             response_time=response.total_s * 1000.0,
             response_length=response.body_bytes,
@@ -211,7 +211,7 @@ class HttpClient:
             context=response.context,
             exception=response.exception,
             start_time=response.start_time,
-            url=response.url,
+            url=message.target.url,
         )
 
     def _interrupted(self, response: Response) -> None:

@@ -20,6 +20,7 @@ FIRST_READ_BYTES: Final = 16 * 1024
 
 _READ: Final = 1  # libev's EV_READ
 _WRITE: Final = 2  # libev's EV_WRITE
+_TURN: Final = object()
 
 
 class Reactor:
@@ -52,6 +53,18 @@ class Reactor:
         self.buffer = bytearray(BUFFER_BYTES)
         self.view = memoryview(self.buffer)
         self.first_view = self.view[:FIRST_READ_BYTES]
+
+    def give_way(self) -> None:
+        """Let everybody else who is ready run first: `gevent.sleep(0)` at a third of its cost.
+
+        Users that answer one wave of responses with one wave of requests wake a server once.
+        """
+        turn = self.loop.run_callback(gevent.getcurrent().switch, _TURN)
+        try:
+            while self.switch() is not _TURN:  # a switch by somebody else is not ours
+                pass
+        finally:
+            turn.stop()
 
     def read_watcher(self, fd: int) -> Any:
         """A watcher for a readable socket, not started."""

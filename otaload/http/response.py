@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from otaload.http.client import HttpClient
+    from otaload.http.message import Message
 
 # Raised by users on purpose to steer Locust: they say nothing about the response.
 _FLOW = (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser)
@@ -72,23 +73,31 @@ class Response:
 
     def __init__(
         self,
-        method: str,
+        message: "Message",
         name: str,
-        url: str,
         context: dict[str, Any],
         start_time: float,
         started: float,
         deadline: float,
         max_kept_bytes: int,
     ) -> None:
-        self.method = method
+        self.message = message
         self.name = name
-        self.url = url
         self.context = context
         self.start_time = start_time  # Unix seconds
         self.started = started  # perf_counter
         self.deadline = deadline  # perf_counter
         self.max_kept_bytes = max_kept_bytes
+
+    @property
+    def method(self) -> str:
+        """The method of the request."""
+        return self.message.method
+
+    @property
+    def url(self) -> str:
+        """Where the request was sent."""
+        return self.message.target.url
 
     @property
     def ok(self) -> bool:

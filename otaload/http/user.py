@@ -6,9 +6,10 @@ from gevent.pool import Group
 from locust import User
 from locust.env import Environment
 from locust.exception import StopTest
-from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
+from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING, TaskSet
 
 from otaload.http.client import HttpClient
+from otaload.http.loop import LeanTaskSet
 from otaload.http.pool import ConnectGuard, Settings
 from otaload.http.schedule import AbsolutePacing
 
@@ -47,6 +48,15 @@ class LeanHttpUser(User):
             )
         self.host: str | None = host
         self.client = HttpClient(self, host, self._settings(), self._guards())
+
+    @property
+    def _taskset_instance(self) -> TaskSet | None:
+        return self._loop
+
+    @_taskset_instance.setter
+    def _taskset_instance(self, loop: TaskSet | None) -> None:
+        # Locust's `run`, which is final, makes the loop by name; this is where it can be another.
+        self._loop = loop if loop is None else LeanTaskSet(self)
 
     def on_start(self) -> None:
         """Wait for the first point of an absolute schedule; a subclass calls this one last."""

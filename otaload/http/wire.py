@@ -94,15 +94,16 @@ class Wire:
     def wait(self, watcher: Any) -> None:
         """Switch to the hub until `watcher` fires; ExchangeError at the deadline."""
         waiter = self.waiter = getcurrent()
+        reactor = self.reactor
         watcher.start(waiter.switch, _READY)
         try:
-            woken = self.reactor.switch()
+            woken = reactor.switch()
             while woken is not _READY:  # a switch by somebody else is not ours to end on
                 if woken is _EXPIRED:
                     raise ExchangeError(self.timeout_cause)
-                if waiter is self.reactor.hub:
+                if waiter is reactor.hub:
                     raise BlockingSwitchOutError("a request needs a greenlet of its own")
-                woken = self.reactor.switch()
+                woken = reactor.switch()
         finally:
             watcher.stop()
             self.waiter = None
@@ -162,11 +163,14 @@ class Wire:
 
     def has_input(self) -> bool:
         """Whether bytes, an end or an error wait to be read, at this very moment."""
+        tls = self.tls
         try:
-            if self.tls is not None:
-                self.tls.read(1)
-            else:
+            if tls is None or not tls.pending():
                 self.sock.recv(1, socket.MSG_PEEK)
+            if tls is not None:
+                # Perhaps no more than a session ticket. OpenSSL is asked last, because its "not
+                # yet" is slow to raise.
+                tls.read(1)
         except WOULD_BLOCK:
             return False
         except OSError:

@@ -11,9 +11,11 @@ from typing import Any
 from locust.env import Environment
 
 from otaload.http import Response
-from otaload.record import Recorder
+from otaload.live.locust_statistics import add_windows, silence_per_request_statistics
+from otaload.record import Recorder, Window, WindowKey
 
 MAX_HOSTS = 100
+MAX_URLS = 10_000
 MAX_TRACEBACK_LENGTH = 8000
 
 
@@ -26,6 +28,9 @@ class Counting:
         self.on_new_host: Callable[[str], None] | None = None
         self.crashes = 0
         self.first_crash: str | None = None
+        self._host_of: dict[str, str] = {}
+        self._environment = environment
+        self._feeds_locust = silence_per_request_statistics(environment)
         environment.events.request.add_listener(self.on_request)
         environment.events.user_error.add_listener(self.on_user_error)
 
@@ -35,6 +40,13 @@ class Counting:
         self.hosts = {}
         self.crashes = 0
         self.first_crash = None
+
+    def take(self, *, before_second: int | None = None) -> list[tuple[WindowKey, Window]]:
+        """What was recorded so far (before a second, if given); Locust's statistics get it, too."""
+        windows = self.recorder.take(before_second=before_second)
+        if self._feeds_locust:
+            add_windows(self._environment.stats, windows)
+        return windows
 
     def on_request(
         self,
@@ -72,11 +84,13 @@ class Counting:
                 self._count_host(hop_url)
 
     def _count_host(self, url: str) -> None:
-        begin = url.find("://") + 3
-        if begin < 3:
+        host = self._host_of.get(url)
+        if host is None:
+            host = host_in(url)
+            if len(self._host_of) < MAX_URLS:
+                self._host_of[url] = host
+        if not host:
             return  # a path, whose host is not told
-        end = url.find("/", begin)
-        host = url[begin:end] if end > 0 else url[begin:].partition("?")[0]
         hosts = self.hosts
         if host in hosts:
             hosts[host] += 1
@@ -94,6 +108,15 @@ class Counting:
         if self.first_crash is None:
             lines = traceback.format_exception(type(exception), exception, tb)
             self.first_crash = "".join(lines)[-MAX_TRACEBACK_LENGTH:]
+
+
+def host_in(url: str) -> str:
+    """Host and port as an absolute URL names them; empty for a path."""
+    begin = url.find("://") + 3
+    if begin < 3:
+        return ""
+    end = url.find("/", begin)
+    return url[begin:end] if end > 0 else url[begin:].partition("?")[0]
 
 
 def urls_behind(response: Any) -> set[str]:

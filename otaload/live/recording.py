@@ -224,7 +224,7 @@ class Recording:
                 say(self._progress(now_s))
 
     def _flush(self, *, before_second: int | None) -> None:
-        windows = self._counting.recorder.take(before_second=before_second)
+        windows = self._counting.take(before_second=before_second)
         self._tail.add(windows)
         now_s = time.time()
         shape, runner = self.plan.scenario.shape, self.environment.runner

@@ -107,7 +107,7 @@ class WorkerSession:
                 worker=self.runner.client_id,
                 sequence=self._sequence,
                 users=self.runner.user_count,
-                windows=counting.recorder.take(before_second=before_second),
+                windows=counting.take(before_second=before_second),
                 health=self._sampler.take(),
                 hosts=hosts,
                 crashes=counting.crashes,
