@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+
 import pytest
 
 from tests.e2e.running import Bench, assert_reconciled, free_ports
@@ -62,3 +64,26 @@ def test_failures_are_counted_by_run_and_service_alike(bench: Bench) -> None:
     failures = sum(entry.failures for entry in ended.totals().values())
     assert failures > 0
     assert_reconciled(ended)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_locust_s_own_statistics_tell_the_same(bench: Bench, processes: int) -> None:
+    port = str(free_ports(1)[0])
+    distributed = ("--processes", "2", "--master-bind-port", port, "--master-port", port)
+    table = bench.folder / "locust"
+    ended = bench.run(
+        *("smoke", "--time-scale", "0.08", "--user-scale", "3", "--csv", str(table)),
+        *("--faults", "error:p=0.3,seed=7"),
+        *(distributed if processes > 1 else ()),
+    )
+
+    with table.with_name("locust_stats.csv").open(newline="") as file:
+        rows = {row["Name"]: row for row in csv.DictReader(file)}
+    ours = ended.totals()
+    assert sum(entry.failures for entry in ours.values()) > 0
+    for name, entry in ours.items():
+        assert int(rows[name]["Request Count"]) == entry.requests
+        assert int(rows[name]["Failure Count"]) == entry.failures
+    assert int(rows["Aggregated"]["Request Count"]) == sum(
+        entry.requests for entry in ours.values()
+    )
