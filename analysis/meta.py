@@ -54,6 +54,14 @@ class BreakpointResult:
 
 
 @dataclass(frozen=True)
+class Recorded:
+    """What the recorder wrote, by its own count; with less than that, a run is damaged."""
+
+    requests: int
+    failures: int
+
+
+@dataclass(frozen=True)
 class Rehearsal:
     """A run scaled down in time or users, whose figures are not the real ones."""
 
@@ -93,6 +101,7 @@ class RunMeta:
     crashes: int = 0
     first_crash: str = ""
     breakpoint: BreakpointResult | None = None
+    recorded: Recorded | None = None
     notes: tuple[str, ...] = ()
     complete: bool = False
 
@@ -132,6 +141,7 @@ def read_run_meta(meta: Mapping[str, Any]) -> tuple[RunMeta, tuple[str, ...]]:
         crashes=_whole(crashes.get("count")) or (1 if first else 0),
         first_crash=first if isinstance(first, str) else "",
         breakpoint=_breakpoint(read.value("breakpoint", dict)),
+        recorded=_recorded(read.mapping("recorded")),
         notes=tuple(read.each("notes", _text)),
         complete=meta.get("complete") is True,
     )
@@ -225,6 +235,11 @@ def _rehearsal(item: Mapping[str, Any]) -> Rehearsal | None:
     return Rehearsal(
         1.0 if time_scale is None else time_scale, 1.0 if user_scale is None else user_scale
     )
+
+
+def _recorded(item: Mapping[str, Any]) -> Recorded | None:
+    requests, failures = _whole(item.get("requests")), _whole(item.get("failures"))
+    return None if requests is None or failures is None else Recorded(requests, failures)
 
 
 def _breakpoint(item: Mapping[str, Any] | None) -> BreakpointResult | None:

@@ -185,6 +185,7 @@ def load_run(path: Path) -> Run:
         damage.append(f"{WINDOWS}: {n} {plural(n, 'line')} outside the run's time left out")
         table = table.where(plausible)
     table = replace(table, t_s=np.maximum(table.t_s, 0))
+    damage += _missing(meta, table)
     return Run(
         path=path,
         meta=meta,
@@ -206,6 +207,21 @@ def _bad_lines(name: str, lines: list[tuple[int, str]]) -> list[str]:
     if len(lines) == 1:
         return [f"{first}; the line is left out"]
     return [f"{first}; this and {format_count(len(lines) - 1)} more lines are left out"]
+
+
+def _missing(meta: RunMeta, table: WindowTable) -> list[str]:
+    """Whether there are other requests than the recorder says that it wrote."""
+    if meta.recorded is None:
+        return []
+    failures = int(table.failures.sum())
+    requests = int(table.successes.sum()) + failures
+    told = meta.recorded.requests, meta.recorded.failures
+    if (requests, failures) == told:
+        return []
+    return [
+        f"{WINDOWS}: holds {format_count(requests)} requests with {format_count(failures)} "
+        f"failures, where {format_count(told[0])} with {format_count(told[1])} were recorded"
+    ]
 
 
 def _start(

@@ -169,7 +169,7 @@ class Recording:
 
     def _write_end(self, **meta: Any) -> None:
         try:
-            self.plan.run.write_meta(**meta)
+            self.plan.run.write_meta(recorded=self.plan.run.recorded, **meta)
         except OSError as error:
             # The run then stays incomplete on disk, which no verdict takes for a good one.
             say(f"otaload: error: {self.plan.run.path} cannot be written ({error.strerror})")

@@ -38,6 +38,8 @@ class RunDirectory:
     def __init__(self, path: Path, meta: dict[str, Any]) -> None:
         self.path = path
         self.meta = meta
+        self._requests = 0
+        self._failures = 0
         self._windows = self._append(WINDOWS)
         self._users = self._append(USERS)
 
@@ -74,7 +76,11 @@ class RunDirectory:
 
     def append_windows(self, windows: Iterable[tuple[WindowKey, Window]]) -> None:
         """Append windows, one line each, and hand them to the kernel."""
-        lines = [orjson.dumps(window_to_json(key, w), option=_LINE) for key, w in windows]
+        lines = []
+        for key, window in windows:
+            lines.append(orjson.dumps(window_to_json(key, window), option=_LINE))
+            self._requests += window.n
+            self._failures += window.failures.n
         self._write(self._windows, lines)
 
     def append_users(self, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -85,6 +91,11 @@ class RunDirectory:
         """Write `run.json` anew, whole or not at all."""
         self.meta.update(changes)
         write_json(self.path / RUN, self.meta)
+
+    @property
+    def recorded(self) -> dict[str, int]:
+        """What was appended, for `run.json`: by it a reader sees that a line has gone missing."""
+        return {"requests": self._requests, "failures": self._failures}
 
     def discard(self) -> None:
         """Remove a run that was made and never begun."""

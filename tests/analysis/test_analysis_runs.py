@@ -165,6 +165,21 @@ def test_malformed_lines_of_users_make_a_run_inconclusive(tmp_path):
     )
 
 
+def test_a_line_that_went_missing_is_damage(tmp_path):
+    path = write_run(tmp_path, meta=smoke_meta(recorded={"requests": 600, "failures": 0}))
+    assert judge_directory(path).outcome == "pass"
+    windows = path / "windows.jsonl"
+    lines = windows.read_bytes().splitlines(keepends=True)
+    gone = sum(json.loads(lines[0])["successes"]["counts"][1::2])
+    windows.write_bytes(b"".join(lines[1:]))
+    verdict = judge_directory(path)
+    assert verdict.outcome == "inconclusive"
+    assert verdict.reasons == (
+        f"damaged: windows.jsonl: holds {600 - gone} requests with 0 failures, "
+        "where 600 with 0 were recorded",
+    )
+
+
 def test_a_line_from_another_time_is_damage(tmp_path):
     path = write_run(tmp_path)
     with (path / "windows.jsonl").open("a") as file:
