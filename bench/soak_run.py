@@ -77,11 +77,12 @@ def _windows(
         good = len(values) - int(failed[i])
         yield (
             WindowKey(START_S + first + i, part.method, part.endpoint),
-            _window(values[:good], values[good:], part.bytes_in, str(rng.choice(CAUSES))),
+            window_of(values[:good], values[good:], part.bytes_in, str(rng.choice(CAUSES))),
         )
 
 
-def _window(successes: Counts, failures: Counts, bytes_in: int, cause: str) -> Window:
+def window_of(successes: Counts, failures: Counts, bytes_in: int, cause: str) -> Window:
+    """The window of some successes and failures, in whole microseconds, all of one cause."""
     window = Window()
     # bucket_index for many values at once.
     exponents = np.maximum(0, np.frexp(successes)[1] - 8)
