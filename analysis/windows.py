@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.cells import Cells, Whole
 from analysis.measured import Counts, Endpoint
 from otaload.record import Histogram, bucket_bounds_us
 
@@ -40,8 +41,13 @@ class WindowTable:
     min_us: Counts
     max_us: Counts
     offsets: Counts
-    index: Counts
-    count: Counts
+    index: Whole
+    count: Whole
+
+    @property
+    def cells(self) -> Cells:
+        """The sparse histograms, for what is done with them alone."""
+        return Cells(self.offsets, self.index, self.count)
 
     def of(self, endpoints: Sequence[Endpoint]) -> WindowTable:
         """The rows of some endpoints."""
@@ -52,30 +58,29 @@ class WindowTable:
 
     def where(self, rows: Mask) -> WindowTable:
         """The rows for which a mask is true."""
-        lengths = np.diff(self.offsets)
-        cells = np.repeat(rows, lengths)
-        columns = {name: getattr(self, name)[rows] for name in COLUMNS}
-        offsets = np.concatenate(([0], np.cumsum(lengths[rows])))
-        return replace(
-            self, **columns, offsets=offsets, index=self.index[cells], count=self.count[cells]
-        )
+        return self.rows(np.flatnonzero(rows))
+
+    def rows(self, wanted: Counts) -> WindowTable:
+        """Some rows, by their places and in that order."""
+        columns = {name: getattr(self, name)[wanted] for name in COLUMNS}
+        cells = self.cells.rows(wanted)
+        return replace(self, **columns, offsets=cells.offsets, index=cells.index, count=cells.count)
+
+    def by_endpoint(self) -> WindowTable:
+        """The same rows with those of an endpoint together, so that picking it copies nothing."""
+        return self.rows(np.argsort(self.endpoint, kind="stable"))
 
     def matrix(self, bins: Counts, n_bins: int) -> Counts:
         """The successes as a histogram for each bin: a row a bin, a column a bucket.
 
         `bins` says for each row of the table which bin it falls into; -1 leaves it out.
         """
-        width = int(self.index.max()) + 1 if len(self.index) else 1
-        cell_bins = np.repeat(bins, np.diff(self.offsets))
-        used = cell_bins >= 0
-        cells = cell_bins[used] * width + self.index[used]
-        flat = np.bincount(cells, weights=self.count[used], minlength=n_bins * width)
-        return flat.astype(np.int64).reshape(n_bins, width)
+        return self.cells.summed(bins, n_bins)
 
     def histogram(self) -> Histogram:
         """All successes, merged."""
         merged = Histogram()
-        counts = np.bincount(self.index, weights=self.count) if len(self.index) else np.zeros(0)
+        counts = self.cells.summed(np.zeros(len(self.t_s), np.int64), 1)[0]
         merged.counts = {int(i): int(counts[i]) for i in np.flatnonzero(counts)}
         merged.n = sum(merged.counts.values())
         if merged.n:

@@ -29,6 +29,7 @@ from analysis.verdict import Outcome
 from otaload.errors import OtaloadError
 from otaload.live.reports import MalformedReportError, Report, pack, unpack
 from otaload.record import RunDirectory, Window, WindowKey
+from otaload.record.packing import pack_window
 from otaload.targets import load_targets
 from staging import fault_spec
 from staging.errors import StagingError
@@ -208,7 +209,7 @@ def a_report(rng: random.Random) -> Report:
         worker="w1",
         sequence=rng.randrange(1, 100),
         users=10,
-        windows=some_windows(rng, seconds=2),
+        windows=[(key, pack_window(w)) for key, w in some_windows(rng, seconds=2)],
         health=[{"second": START_S, "process": "w1", "users": 10, "cpu": 0.2, "lag_ms": 1.0}],
         hosts={"127.0.0.1:8787": 12},
     )

@@ -15,12 +15,14 @@ from locust.runners import STATE_MISSING, MasterRunner
 
 from otaload.live.console import PROGRESS_S, progress_line, say
 from otaload.live.counting import Counting
+from otaload.live.gathering import Gathering
 from otaload.live.health import HealthSampler
 from otaload.live.limit import Found, LimitRule, fail_limits
 from otaload.live.plan import Plan
-from otaload.live.reports import DRAIN, MalformedReportError, Report, unpack
+from otaload.live.reports import DRAIN, MalformedReportError, unpack
 from otaload.live.tail import Tail
 from otaload.live.workers import Ledger
+from otaload.record import Window, WindowKey
 from staging.errors import StagingError
 
 FLUSH_S = 1.0
@@ -55,6 +57,7 @@ class Recording:
         self._notes: list[str] = list(plan.run.meta["notes"])
         self._ledger = Ledger()
         self._tail = Tail()
+        self._gathering = Gathering(self._take_gathered)
         self._found: Found | None = None
         self._disk_failed = False
         shape = plan.scenario.shape
@@ -98,7 +101,9 @@ class Recording:
         try:
             report = unpack(data.get("report") if isinstance(data, dict) else data)
         except MalformedReportError as error:
-            self._notes.append(f"worker {node_id} sent a report that cannot be read: {error}")
+            note = f"worker {node_id} sent a report that cannot be read: {error}"
+            if note not in self._notes:  # a worker of another version sends one every second
+                self._notes.append(note)
             self._ledger.enter_unreadable(node_id)
             return
         self._ledger.enter(report)
@@ -106,10 +111,15 @@ class Recording:
             self._counting.first_crash = report.first_crash
         for host, count in report.hosts.items():
             self._counting.hosts[host] = self._counting.hosts.get(host, 0) + count
-        self._tail.add(report.windows)
-        self._write(report=report)
+        self._gathering.add(report)
         if report.refused:
             self._on_refusal(report.refused)
+
+    def _take_gathered(
+        self, windows: list[tuple[WindowKey, Window]], rows: list[dict[str, Any]]
+    ) -> None:
+        self._tail.add(windows)
+        self._write(windows=windows, rows=rows)
 
     def drain_workers(self) -> None:
         """Have every worker stop its users and send its last report, and wait for it.
@@ -152,6 +162,7 @@ class Recording:
         else:
             ended = "limit found" if self._found else "finished"
         counters = self._service_counters()
+        self._gathering.flush()  # a report may have come while the service was asked
         self._write_end(
             end=end_s,
             ended=ended,
@@ -224,6 +235,7 @@ class Recording:
                 say(self._progress(now_s))
 
     def _flush(self, *, before_second: int | None) -> None:
+        self._gathering.flush()
         windows = self._counting.take(before_second=before_second)
         self._tail.add(windows)
         now_s = time.time()
@@ -241,13 +253,12 @@ class Recording:
     def _write(
         self,
         *,
-        windows: list[Any] | None = None,
-        rows: list[dict[str, Any]] | None = None,
-        report: Report | None = None,
+        windows: list[tuple[WindowKey, Window]],
+        rows: list[dict[str, Any]],
     ) -> None:
         try:
-            self.plan.run.append_windows(report.windows if report else windows or ())
-            self.plan.run.append_users(report.health if report else rows or ())
+            self.plan.run.append_windows(windows)
+            self.plan.run.append_users(rows)
         except OSError as error:
             if not self._disk_failed:
                 self._disk_failed = True

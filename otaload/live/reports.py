@@ -6,13 +6,16 @@ know, so reports are packed here, and numbered, so that a gap shows.
 
 from __future__ import annotations
 
+import struct
+import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from otaload import __version__
-from otaload.record import Window, WindowKey, window_from_json, window_to_json
+from otaload.record import WindowKey
+from otaload.record.packing import FORMAT, PackedWindow, from_wire, to_wire
 
 REPORT = "otaload_report"
 DRAIN = "otaload_drain"
@@ -26,7 +29,7 @@ class Report:
     worker: str
     sequence: int
     users: int
-    windows: list[tuple[WindowKey, Window]]
+    windows: list[tuple[WindowKey, PackedWindow]]
     health: list[dict[str, Any]]
     hosts: dict[str, int] = field(default_factory=dict)
     crashes: int = 0
@@ -41,22 +44,34 @@ class MalformedReportError(ValueError):
 
 
 def pack(report: Report) -> bytes:
-    """A report as bytes."""
+    """A report as bytes: a frame, the fields as JSON, the buckets of the windows."""
     fields = {name: getattr(report, name) for name in report.__dataclass_fields__}
-    fields["windows"] = [window_to_json(key, window) for key, window in report.windows]
-    return orjson.dumps(fields)
+    fields["windows"], buckets = to_wire(report.windows)
+    head = orjson.dumps(fields)
+    checksum = zlib.crc32(buckets, zlib.crc32(head, len(head)))
+    return b"".join((FORMAT, _FRAME.pack(checksum, len(head)), head, buckets))
 
 
 def unpack(data: object) -> Report:
     """The report in some bytes; raises `MalformedReportError` where they hold none."""
     if not isinstance(data, bytes):
         raise MalformedReportError(f"expected bytes, not {type(data).__name__}")
+    begin = len(FORMAT) + _FRAME.size
+    if not data.startswith(FORMAT) or len(data) < begin:
+        raise MalformedReportError("it is not of this version; run the same otaload everywhere")
+    checksum, length = _FRAME.unpack_from(data, len(FORMAT))
+    if zlib.crc32(memoryview(data)[begin:], length) != checksum:
+        raise MalformedReportError("it was damaged on its way")
     try:
-        fields = orjson.loads(data)
-        fields["windows"] = [window_from_json(record) for record in fields["windows"]]
+        fields = orjson.loads(memoryview(data)[begin : begin + length])
+        fields["windows"] = from_wire(fields["windows"], data[begin + length :])
         report = Report(**fields)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise MalformedReportError(f"{type(error).__name__}: {error}") from error
     if not isinstance(report.worker, str) or type(report.sequence) is not int:
         raise MalformedReportError("no worker or no number")
     return report
+
+
+_FRAME = struct.Struct("<II")
+"""The checksum of all that follows, which begins with the length of the JSON in it; that length."""

@@ -18,6 +18,7 @@ from otaload.live.counting import Counting
 from otaload.live.health import HealthSampler
 from otaload.live.reports import DRAIN, REPORT, Report, pack
 from otaload.live.setup import Setup
+from otaload.record.packing import pack_window
 
 REPORT_S = 1.0
 LEAVE_S = 5.0
@@ -103,11 +104,12 @@ class WorkerSession:
             self._sequence += 1
             counting = self.counting
             hosts, counting.hosts = counting.hosts, {}
+            windows = counting.take(before_second=before_second)
             report = Report(
                 worker=self.runner.client_id,
                 sequence=self._sequence,
                 users=self.runner.user_count,
-                windows=counting.take(before_second=before_second),
+                windows=[(key, pack_window(window)) for key, window in windows],
                 health=self._sampler.take(),
                 hosts=hosts,
                 crashes=counting.crashes,
