@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from analysis.checks import threshold_checks
+from analysis.connections import connection_figures
 from analysis.drift import drift_check, run_drift
 from analysis.figures import endpoint_figures, failure_causes
 from analysis.finding import Finding, badness, find
@@ -75,6 +76,7 @@ def judge(
         drain_s=round(run.drain_s),
         endpoints=endpoint_figures(run),
         causes=failure_causes(run),
+        connections=connection_figures(run),
         requests=requests,
         failures=failures,
         thresholds=thresholds.source,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pandas as pd
 from analysis.measured import Counts, Endpoint, LeadingCause, Measured, endpoint_labels
 from analysis.meta import RunMeta, read_run_meta
 from analysis.quantities import format_count, plural, shorten
-from analysis.window_reader import CauseRow, WindowReader
+from analysis.window_reader import CauseRow, Setup, WindowReader
 from analysis.windows import WindowTable
 from otaload.errors import RunUnreadableError
 from otaload.record.rundir import USERS, WINDOWS, read_meta
@@ -37,6 +37,7 @@ class Run:
     `users` has a row a second: `t_s`, `planned`, `users`.
     `health` has a row a second and process: `t_s`, `process`, `users`, `cpu` (cores), `lag_ms`.
     `causes` has a row a second, endpoint and cause of failures: `t_s`, `endpoint`, `cause`, `n`.
+    `setups` holds the connection set-up of the endpoints whose requests opened any.
     `damage` says which parts could not be read; with any, the run is inconclusive.
     """
 
@@ -47,6 +48,7 @@ class Run:
     health: pd.DataFrame
     causes: pd.DataFrame
     start_s: int
+    setups: Mapping[Endpoint, Setup] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     damage: tuple[str, ...] = ()
 
@@ -194,6 +196,7 @@ def load_run(path: Path) -> Run:
         health=_named(_frame(health, HEALTH_COLUMNS, start_s), meta),
         causes=_causes(reader.causes, start_s),
         start_s=start_s,
+        setups=reader.setups,
         notes=(*notes, *found),
         damage=tuple(damage),
     )

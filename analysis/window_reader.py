@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from analysis.cells import Whole, narrow
 from analysis.measured import Counts, Endpoint
 from analysis.windows import COLUMNS, MAX_BUCKET, WindowTable
-from otaload.record import window_from_json
+from otaload.record import Histogram, histogram_from_json, window_from_json
 
 MAX_COUNT = 2**53
 """Whole numbers beyond it would not survive as floats; no run is that long."""
@@ -37,12 +37,28 @@ class CauseRow:
     n: int
 
 
+@dataclass
+class Setup:
+    """What the connections of an endpoint took to set up, over the whole run."""
+
+    connects: Histogram = field(default_factory=Histogram)
+    handshakes: Histogram = field(default_factory=Histogram)
+    resent: int = 0
+
+    def __iadd__(self, other: Setup) -> Setup:
+        self.connects += other.connects
+        self.handshakes += other.handshakes
+        self.resent += other.resent
+        return self
+
+
 class WindowReader:
     """Reads the lines of `windows.jsonl` into columns, and keeps those it could not read."""
 
     def __init__(self) -> None:
         self.endpoints: dict[Endpoint, int] = {}
         self.causes: list[CauseRow] = []
+        self.setups: dict[Endpoint, Setup] = {}
         self.bad_lines: list[tuple[int, str]] = []
         self._rows: list[NDArray[np.int64]] = []
         self._lengths: list[NDArray[np.int64]] = []
@@ -98,6 +114,7 @@ class WindowReader:
         flat: list[int] = []
         causes: list[CauseRow] = []
         fresh: dict[Endpoint, int] = {}
+        setups: list[tuple[Endpoint, Setup]] = []
         try:
             for line in lines:
                 record = orjson.loads(line)
@@ -109,6 +126,8 @@ class WindowReader:
                 rows.append(row)
                 lengths.append(len(counts) // 2)
                 flat += counts
+                if "connects" in record or "resent" in record:
+                    setups.append((endpoint, _setup(record)))
                 second = record["second"]
                 for cause, n in record.get("causes", {}).items():
                     causes.append(CauseRow(second, code, cause, n))
@@ -120,11 +139,25 @@ class WindowReader:
             return False
         self.endpoints.update(fresh)
         self.causes += causes
+        for endpoint, setup in setups:
+            known = self.setups.setdefault(endpoint, Setup())
+            known += setup
         self._rows.append(_with_totals(table, cells[1::2], np.array(lengths)))
         self._lengths.append(np.array(lengths))
         self._index.append(narrow(cells[::2]))
         self._count.append(narrow(cells[1::2]))
         return True
+
+
+def _setup(record: dict[str, Any]) -> Setup:
+    setup = Setup(resent=record.get("resent", 0))
+    if type(setup.resent) is not int or setup.resent < 0:
+        raise ValueError("resent is not a count")
+    if record.get("connects") is not None:
+        setup.connects = histogram_from_json(record["connects"])
+    if record.get("handshakes") is not None:
+        setup.handshakes = histogram_from_json(record["handshakes"])
+    return setup
 
 
 def _whole(numbers: list[int]) -> NDArray[np.int64]:

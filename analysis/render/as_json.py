@@ -43,6 +43,7 @@ def verdict_content(verdict: Verdict) -> dict[str, Any]:
         "endpoints": [
             {"endpoint": row.endpoint, **asdict(row.figures)} for row in verdict.endpoints
         ],
+        "connections": [asdict(row) for row in verdict.connections],
         "failures_by_cause": [asdict(cause) for cause in verdict.causes],
         "checks": [_check_content(check) for check in verdict.checks],
     }

@@ -12,6 +12,7 @@ from analysis.render.definitions import DEFINITIONS
 from analysis.render.markup import Markup, bullets, element, joined, pairs, table
 from analysis.render.rows import NO_REQUESTS, duration_text, failure_lines
 from analysis.render.sections import (
+    connections,
     endpoints,
     failures,
     generator,
@@ -44,6 +45,7 @@ def html(run: Run, verdict: Verdict, thresholds: Thresholds) -> str:
         _section("Failures", failures(run)),
         _section("Stages", stages(run)),
         _section("Endpoints", endpoints(run)),
+        connections(run),
         _section("The generator's own health", generator(run, thresholds)),
         _section("Configuration", configuration(run, thresholds)),
         _section("What the numbers mean", pairs(DEFINITIONS)),

@@ -9,6 +9,7 @@ from itertools import count
 import pandas as pd
 from matplotlib.figure import Figure
 
+from analysis.connections import SetupTimes, connection_figures
 from analysis.drift import run_drift
 from analysis.figures import Figures, endpoint_figures, failure_causes, stage_figures
 from analysis.judge import SOAK
@@ -183,6 +184,45 @@ def endpoints(run: Run) -> Markup:
     verb = "request repeated one" if retries == 1 else "requests repeated ones"
     text = f"{format_count(retries)} {verb} that had failed."
     return joined((shown, element("p", text)))
+
+
+def connections(run: Run) -> Markup:
+    """What it took to set connections up; nothing where no client told it apart."""
+    found = connection_figures(run)
+    if not found:
+        return Markup("")
+    rows = [
+        (
+            row.endpoint,
+            format_count(row.opened),
+            format_quantity(row.opened_ratio, Unit.RATIO),
+            *_setup_times(row.connect),
+            *_setup_times(row.tls),
+            format_count(row.resent),
+        )
+        for row in found
+    ]
+    columns = (
+        *("Endpoint", "Opened", "Share of requests", "Connect p50", "p95", "Max"),
+        *("TLS p50", "p95", "Max", "Sent again"),
+    )
+    text = (
+        "Latencies include the set-up of a connection where the request opened one. "
+        "A request is sent again, once and where that is safe, when the connection that was kept "
+        "for it turns out to have been closed."
+    )
+    shown = table(columns, rows, numeric=range(1, len(columns)))
+    body = joined((shown, element("p", text, class_="quiet")))
+    return element("section", element("h2", "Connections"), body)
+
+
+def _setup_times(times: SetupTimes | None) -> tuple[str, str, str]:
+    if times is None:
+        return ("–", "–", "–")
+    p50, p95, most = (
+        format_quantity(ms, Unit.MS) for ms in (times.p50_ms, times.p95_ms, times.max_ms)
+    )
+    return (p50, p95, most)
 
 
 def generator(run: Run, thresholds: Thresholds) -> Markup:

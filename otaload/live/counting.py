@@ -67,19 +67,28 @@ class Counting:
             start_time = time.time() - latency_ms / 1000.0
         cause = None if exception is None else (str(exception) or type(exception).__name__)
         retry = bool(context) and isinstance(context, dict) and "otaload_retry" in context
-        self.recorder.record(
-            request_type,
-            name,
-            start_time,
-            latency_ms,
-            int(response_length or 0),
-            cause,
-            retry=retry,
-        )
+        length = int(response_length or 0)
+        record = self.recorder.record
+        if isinstance(response, Response):
+            if response.reused or not response.first_byte_at:
+                record(request_type, name, start_time, latency_ms, length, cause, retry=retry)
+            else:
+                # A connection that was opened and then of use: what its set-up took is known.
+                record(
+                    *(request_type, name, start_time, latency_ms, length, cause),
+                    retry=retry,
+                    connect_s=response.connect_s,
+                    tls_s=response.tls_s,
+                    resent=response.retried,
+                )
+            if url:
+                self._count_host(url)
+            return
+        record(request_type, name, start_time, latency_ms, length, cause, retry=retry)
         if url:
             self._count_host(url)
-        # Locust's own clients follow redirects within one request; ours tells each hop by itself.
-        if response is not None and not isinstance(response, Response):
+        if response is not None:
+            # Locust's own clients follow redirects within one request; ours tells each hop.
             for hop_url in urls_behind(response) - {url}:
                 self._count_host(hop_url)
 

@@ -7,7 +7,13 @@ one key and parts of a run merge in any order to the same totals.
 from otaload.record.histogram import Histogram, bucket_bounds_us, bucket_index, bucket_value_us
 from otaload.record.recorder import Recorder
 from otaload.record.rundir import FORMAT_VERSION, RunDirectory
-from otaload.record.window import Window, WindowKey, window_from_json, window_to_json
+from otaload.record.window import (
+    Window,
+    WindowKey,
+    histogram_from_json,
+    window_from_json,
+    window_to_json,
+)
 
 __all__ = [
     "FORMAT_VERSION",
@@ -19,6 +25,7 @@ __all__ = [
     "bucket_bounds_us",
     "bucket_index",
     "bucket_value_us",
+    "histogram_from_json",
     "window_from_json",
     "window_to_json",
 ]

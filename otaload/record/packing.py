@@ -14,11 +14,9 @@ from itertools import compress
 from typing import Any, Final, NamedTuple
 
 from otaload.record.histogram import Histogram
-from otaload.record.window import Window, WindowKey
+from otaload.record.window import HISTOGRAMS, Window, WindowKey
 
-HISTOGRAMS = ("successes", "failures")
-"""Of a window, in the order in which they are packed."""
-FORMAT = b"otl2" + sys.byteorder[:1].encode()
+FORMAT = b"otl3" + sys.byteorder[:1].encode()
 """Names the way windows are packed; changed with it, and another on a machine of another order."""
 
 _INDEX: Final = "H"
@@ -44,6 +42,7 @@ class PackedWindow(NamedTuple):
 
     bytes_in: int
     retries: int
+    resent: int
     causes: dict[str, int]
     histograms: tuple[PackedHistogram | None, ...]
 
@@ -51,7 +50,7 @@ class PackedWindow(NamedTuple):
 def pack_window(window: Window) -> PackedWindow:
     """A window, ready to travel."""
     histograms = tuple(_pack(getattr(window, name)) for name in HISTOGRAMS)
-    return PackedWindow(window.bytes_in, window.retries, window.causes, histograms)
+    return PackedWindow(window.bytes_in, window.retries, window.resent, window.causes, histograms)
 
 
 def to_wire(windows: Iterable[tuple[WindowKey, PackedWindow]]) -> tuple[list[list[Any]], bytes]:
@@ -67,7 +66,7 @@ def to_wire(windows: Iterable[tuple[WindowKey, PackedWindow]]) -> tuple[list[lis
             indices, counts, *numbers = histogram
             heads.append([len(indices) // _INDEX_BYTES, *numbers])
             rows += indices, counts
-        entries.append([*key, window.bytes_in, window.retries, window.causes, heads])
+        entries.append([*key, *window[:4], heads])
     return entries, b"".join(rows)
 
 
@@ -79,7 +78,7 @@ def from_wire(
     Raises `ValueError`, `TypeError` or `AttributeError` where they do not fit together.
     """
     windows, at = [], 0
-    for second, method, endpoint, bytes_in, retries, causes, heads in entries:
+    for second, method, endpoint, bytes_in, retries, resent, causes, heads in entries:
         if type(second) is not int or type(method) is not str or type(endpoint) is not str:
             raise TypeError("a window is keyed by a whole second, a method and an endpoint")
         histograms: list[PackedHistogram | None] = []
@@ -96,7 +95,8 @@ def from_wire(
             at = end
         if len(histograms) != len(HISTOGRAMS):
             raise ValueError(f"a window has {len(HISTOGRAMS)} histograms, not {len(histograms)}")
-        window = PackedWindow(_whole(bytes_in), _whole(retries), causes, tuple(histograms))
+        numbers_in = _whole(bytes_in), _whole(retries), _whole(resent)
+        window = PackedWindow(*numbers_in, causes, tuple(histograms))
         _check_causes(window)
         windows.append((WindowKey(second, method, endpoint), window))
     if at != len(buckets):
@@ -115,6 +115,7 @@ class PackedSum:
         window = self._window
         window.bytes_in += other.bytes_in
         window.retries += other.retries
+        window.resent += other.resent
         for cause, count in other.causes.items():
             window.causes[cause] = window.causes.get(cause, 0) + count
         for parts, histogram in zip(self._parts, other.histograms, strict=True):

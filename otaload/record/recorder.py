@@ -43,8 +43,14 @@ class Recorder:
         cause: str | None = None,
         *,
         retry: bool = False,
+        connect_s: float = 0.0,
+        tls_s: float = 0.0,
+        resent: int = 0,
     ) -> None:
-        """Count one finished request; `start_s` is Unix time, `cause` is None for a success."""
+        """Count one finished request; `start_s` is Unix time, `cause` is None for a success.
+
+        `connect_s` and `tls_s` are above 0 where it opened a connection.
+        """
         key = (int(start_s), method, endpoint)
         window = self._open.get(key)
         if window is None:
@@ -58,6 +64,12 @@ class Recorder:
             window.causes[text] = window.causes.get(text, 0) + 1
         if retry:
             window.retries += 1
+        if connect_s:
+            window.connects.record(int(connect_s * 1e6))
+            if tls_s:
+                window.handshakes.record(int(tls_s * 1e6))
+        if resent:
+            window.resent += resent
         self.recorded += 1
 
     def take(self, *, before_second: int | None = None) -> list[tuple[WindowKey, Window]]:

@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 
 from otaload.record.histogram import Histogram
 
+HISTOGRAMS = ("successes", "failures", "connects", "handshakes")
+"""Those of a window."""
+
 
 class WindowKey(NamedTuple):
     """What a window is about: Unix second (UTC), HTTP method (or Locust request type), endpoint."""
@@ -25,15 +28,30 @@ class Window:
 
     Successes and failures are kept apart, because a fast 503 must not improve a percentile.
     `causes` counts the failures by their text; `retries` counts those requests that repeated one.
+    `connects` (name lookup and TCP) and `handshakes` (TLS) are the set-up times of those requests
+    that opened a connection, and are in their latencies as well; `resent` counts requests that
+    were sent again on a new connection, because the kept one had been closed.
     """
 
-    __slots__ = ("bytes_in", "causes", "failures", "retries", "successes")
+    __slots__ = (
+        "bytes_in",
+        "causes",
+        "connects",
+        "failures",
+        "handshakes",
+        "resent",
+        "retries",
+        "successes",
+    )
 
     def __init__(self) -> None:
         self.successes = Histogram()
         self.failures = Histogram()
+        self.connects = Histogram()
+        self.handshakes = Histogram()
         self.bytes_in = 0
         self.retries = 0
+        self.resent = 0
         self.causes: dict[str, int] = {}
 
     @property
@@ -42,10 +60,12 @@ class Window:
         return self.successes.n + self.failures.n
 
     def __iadd__(self, other: Window) -> Window:
-        self.successes += other.successes
-        self.failures += other.failures
+        for name in HISTOGRAMS:
+            mine: Histogram = getattr(self, name)
+            mine += getattr(other, name)
         self.bytes_in += other.bytes_in
         self.retries += other.retries
+        self.resent += other.resent
         for cause, count in other.causes.items():
             self.causes[cause] = self.causes.get(cause, 0) + count
         return self
@@ -77,7 +97,8 @@ def window_to_json(key: WindowKey, window: Window) -> dict[str, Any]:
         "method": key.method,
         "endpoint": key.endpoint,
     }
-    for name, histogram in (("successes", window.successes), ("failures", window.failures)):
+    for name in HISTOGRAMS:
+        histogram: Histogram = getattr(window, name)
         if histogram.n:
             record[name] = {
                 "counts": [part for pair in histogram.counts.items() for part in pair],
@@ -89,6 +110,8 @@ def window_to_json(key: WindowKey, window: Window) -> dict[str, Any]:
         record["bytes_in"] = window.bytes_in
     if window.retries:
         record["retries"] = window.retries
+    if window.resent:
+        record["resent"] = window.resent
     if window.causes:
         record["causes"] = window.causes
     return record
@@ -103,10 +126,12 @@ def window_from_json(record: Mapping[str, Any]) -> tuple[WindowKey, Window]:
     if type(second) is not int or not isinstance(method, str) or not isinstance(endpoint, str):
         raise TypeError("a window is keyed by a whole second, a method and an endpoint")
     window = Window()
-    _fill(window.successes, record.get("successes"))
-    _fill(window.failures, record.get("failures"))
+    for name in HISTOGRAMS:
+        if record.get(name) is not None:
+            setattr(window, name, histogram_from_json(record[name]))
     window.bytes_in = _count(record.get("bytes_in", 0))
     window.retries = _count(record.get("retries", 0))
+    window.resent = _count(record.get("resent", 0))
     causes = record.get("causes", {})
     if not isinstance(causes, dict):
         raise TypeError("the causes are not an object")
@@ -116,9 +141,9 @@ def window_from_json(record: Mapping[str, Any]) -> tuple[WindowKey, Window]:
     return WindowKey(second, method, endpoint), window
 
 
-def _fill(histogram: Histogram, record: Mapping[str, Any] | None) -> None:
-    if record is None:
-        return
+def histogram_from_json(record: Mapping[str, Any]) -> Histogram:
+    """The histogram in a window's JSON; raises as `window_from_json` does."""
+    histogram = Histogram()
     flat = record["counts"]
     if len(flat) % 2:
         raise ValueError("the counts of a histogram come in pairs of index and count")
@@ -128,6 +153,7 @@ def _fill(histogram: Histogram, record: Mapping[str, Any] | None) -> None:
     histogram.sum_us = _count(record["sum_us"])
     histogram.min_us = _count(record["min_us"])
     histogram.max_us = _count(record["max_us"])
+    return histogram
 
 
 def _count(value: object) -> int:

@@ -87,3 +87,16 @@ def test_locust_s_own_statistics_tell_the_same(bench: Bench, processes: int) -> 
     assert int(rows["Aggregated"]["Request Count"]) == sum(
         entry.requests for entry in ours.values()
     )
+
+
+def test_connections_are_told_apart_from_the_requests_that_opened_them(bench: Bench) -> None:
+    ended = bench.run("smoke", "--time-scale", "0.08")
+
+    rows = {row["endpoint"]: row for row in ended.verdict["connections"]}
+    total = rows["all requests"]
+    # Ten users with a connection each; the service is up and closes none.
+    assert total["opened"] == 10
+    assert total["opened_ratio"] == pytest.approx(10 / ended.verdict["requests"])
+    assert 0 < total["connect"]["p50_ms"] <= total["connect"]["max_ms"] < 1000
+    assert total["tls"] is None
+    assert "Sent again" in (ended.path / "report.html").read_text()

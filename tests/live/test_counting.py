@@ -6,6 +6,8 @@ import time
 
 from locust.env import Environment
 
+from otaload.http import Response
+from otaload.http.message import prepare
 from otaload.live.counting import Counting
 
 
@@ -118,3 +120,37 @@ def test_a_reset_forgets_the_last_run() -> None:
 
     assert counting.recorder.take() == []
     assert counting.hosts == {}
+
+
+def answered(**changes: object) -> Response:
+    """A response of the lean client, as its event carries it."""
+    message = prepare("GET", "http://host:81", "/x", (), "")
+    response = Response(message, "/x", {}, 1000.9, 5.0, 65.0, 10**6)
+    response.first_byte_at = 5.01
+    for name, value in changes.items():
+        setattr(response, name, value)
+    return response
+
+
+def test_what_a_connection_took_to_set_up_is_recorded_apart() -> None:
+    environment = Environment()
+    counting = Counting(environment)
+    fire(environment, response=answered(connect_s=0.003, tls_s=0.02))
+    fire(environment, response=answered(reused=True))
+    fire(environment, response=answered(connect_s=0.004, retried=1))
+
+    ((_, window),) = counting.recorder.take()
+    assert window.successes.n == 3
+    assert (window.connects.n, window.connects.max_us) == (2, 4000)
+    assert (window.handshakes.n, window.handshakes.max_us) == (1, 20_000)
+    assert window.resent == 1
+
+
+def test_a_connection_that_never_carried_an_answer_has_no_set_up_time() -> None:
+    environment = Environment()
+    counting = Counting(environment)
+    failed = answered(connect_s=10.0, first_byte_at=0.0)
+    fire(environment, response=failed, exception=RuntimeError("timeout: connect"))
+
+    ((_, window),) = counting.recorder.take()
+    assert (window.failures.n, window.connects.n) == (1, 0)

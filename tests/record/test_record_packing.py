@@ -23,6 +23,7 @@ def windows(draw: st.DrawFn) -> Window:
         setattr(window, name, Histogram.of(draw(LATENCIES)))
     window.bytes_in = draw(st.integers(0, 10**12))
     window.retries = draw(st.integers(0, 5))
+    window.resent = draw(st.integers(0, 5))
     if window.failures.n:
         window.causes = {draw(st.sampled_from(["reset", "status 503", "ü"])): window.failures.n}
     return window
@@ -78,8 +79,9 @@ def entry(**changes: Any) -> list[Any]:
         "endpoint": "/x",
         "bytes_in": 0,
         "retries": 0,
+        "resent": 0,
         "causes": {"reset": 1},
-        "heads": [[1, 5, 5, 5], [1, 5, 5, 5]],
+        "heads": [[1, 5, 5, 5], [1, 5, 5, 5], None, None],
     }
     return list({**fields, **changes}.values())
 
@@ -108,13 +110,13 @@ def test_the_entry_that_the_refusals_begin_from_is_sound() -> None:
         {"causes": ["reset"]},
         {"causes": None},
         {"heads": [[1, 5, 5, 5]]},
-        {"heads": [[1, 5, 5, 5], [1, 5, 5, 5], None]},
-        {"heads": [[2, 5, 5, 5], [1, 5, 5, 5]]},
-        {"heads": [None, [1, 5, 5, 5]]},
-        {"heads": [[1, 5, 5], [1, 5, 5, 5]]},
-        {"heads": [[1, 5.0, 5, 5], [1, 5, 5, 5]]},
-        {"heads": [[1, 5, -1, 5], [1, 5, 5, 5]]},
-        {"heads": [[-1, 5, 5, 5], [1, 5, 5, 5]]},
+        {"heads": [[1, 5, 5, 5], [1, 5, 5, 5], None, None, None]},
+        {"heads": [[2, 5, 5, 5], [1, 5, 5, 5], None, None]},
+        {"heads": [None, [1, 5, 5, 5], None, None]},
+        {"heads": [[1, 5, 5], [1, 5, 5, 5], None, None]},
+        {"heads": [[1, 5.0, 5, 5], [1, 5, 5, 5], None, None]},
+        {"heads": [[1, 5, -1, 5], [1, 5, 5, 5], None, None]},
+        {"heads": [[-1, 5, 5, 5], [1, 5, 5, 5], None, None]},
         {"heads": "no"},
     ],
     ids=str,
