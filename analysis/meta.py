@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analysis.quantities import shorten
+from otaload.phase import Phase, default_phase
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Stage:
     end_s: float
     users_from: float
     users_to: float
+    phase: Phase = Phase.STEADY
 
 
 @dataclass(frozen=True)
@@ -199,7 +201,10 @@ def _stage(item: object) -> Stage | None:
         end_s = math.inf  # an endless stage, which the end of the run ends
     if start_s is None or end_s is None or end_s < start_s:
         return None
-    return Stage(str(item.get("name") or "stage"), start_s, end_s, users_from or 0, users_to or 0)
+    name, users = str(item.get("name") or "stage"), (users_from or 0, users_to or 0)
+    # A run of before there were phases, or of a version that knows more of them.
+    written = next((phase for phase in Phase if phase == item.get("phase")), None)
+    return Stage(name, start_s, end_s, *users, written or default_phase(name, *users))
 
 
 def _worker(item: object) -> Worker | None:

@@ -19,6 +19,7 @@ ALLOWED = {
     "otaload.errors": set(),
     "otaload.yamlfile": {"otaload.errors"},
     "otaload.targets": {"otaload.errors", "otaload.yamlfile"},
+    "otaload.phase": set(),
     "otaload.http": set(),
     "otaload.record": {"otaload.errors"},
     "otaload.live": {
@@ -27,10 +28,13 @@ ALLOWED = {
         *("staging.launch", "staging.errors", "staging.fault_spec"),
     },
     "otaload.plugin": {"otaload.live"},
-    "analysis": {"otaload", "otaload.errors", "otaload.yamlfile", "otaload.record"},
+    "analysis": {
+        *("otaload", "otaload.errors", "otaload.yamlfile", "otaload.record"),
+        "otaload.phase",
+    },
     "locustfiles": {
         *("otaload.errors", "otaload.targets", "otaload.http", "otaload.live.context"),
-        "otaload.plugin",
+        *("otaload.plugin", "otaload.phase"),
     },
 }
 ROOMS = ("staging", "otaload", "analysis", "locustfiles")
