@@ -22,8 +22,8 @@ NO_REQUESTS = "not one request was recorded"
 def check_sentence(check: Check) -> str:
     """A check in a sentence: `p95 of /updates/check is 612 ms: above …`."""
     if check.value is None:
-        return f"{check.metric.name} of {check.endpoint}: {check.reason}"
-    return f"{check.metric.name} of {check.endpoint} is {check.value_text}: {check.reason}"
+        return f"{check.metric_text} of {check.endpoint}: {check.reason}"
+    return f"{check.metric_text} of {check.endpoint} is {check.value_text}: {check.reason}"
 
 
 def badness(check: Check) -> tuple[int, float, int, str]:

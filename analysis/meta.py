@@ -201,7 +201,7 @@ def _stage(item: object) -> Stage | None:
         end_s = math.inf  # an endless stage, which the end of the run ends
     if start_s is None or end_s is None or end_s < start_s:
         return None
-    name, users = str(item.get("name") or "stage"), (users_from or 0, users_to or 0)
+    name, users = str(item.get("name") or "stage"), (users_from or 0.0, users_to or 0.0)
     # A run of before there were phases, or of a version that knows more of them.
     written = next((phase for phase in Phase if phase == item.get("phase")), None)
     return Stage(name, start_s, end_s, *users, written or default_phase(name, *users))

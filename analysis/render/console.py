@@ -108,7 +108,7 @@ def _checks(checks: Sequence[Check], *, colour: bool) -> list[str]:
             SYMBOLS[check.tier],
             tier_text(check),
             shorten(printable(check.endpoint), _ENDPOINT_WIDTH),
-            check.metric.name,
+            check.metric_text,
             check.value_text,
             limits_text(check.limits, check.unit),
             format_count(check.n),

@@ -44,7 +44,7 @@ def _fails(verdict: Verdict, check: Check) -> bool:
 
 
 def _case(verdict: Verdict, check: Check) -> str:
-    name = f"{check.endpoint} {check.metric.name}"
+    name = f"{check.endpoint} {check.metric_text}"
     head = (
         f"<testcase classname={_attribute(f'otaload.{verdict.scenario}')} name={_attribute(name)}"
     )

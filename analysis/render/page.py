@@ -42,7 +42,7 @@ def html(run: Run, verdict: Verdict, thresholds: Thresholds) -> str:
         p99_drift(run, thresholds),
         _section("Load", load(run)),
         _section("Failures", failures(run)),
-        _section("Stages", stages(run)),
+        _section("Phases", stages(run, thresholds)),
         _section("Endpoints", endpoints(run)),
         _section("The generator's own health", generator(run, thresholds)),
         _section("Configuration", configuration(run, thresholds)),
@@ -129,7 +129,7 @@ def _check_row(check: Check) -> tuple[str, ...]:
     return (
         element("span", mark, class_=f"mark {check.tier.value}"),
         check.endpoint,
-        check.metric.name,
+        check.metric_text,
         check.value_text,
         limits_text(check.limits, check.unit),
         format_count(check.n),
