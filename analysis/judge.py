@@ -78,6 +78,7 @@ def judge(
         endpoints=endpoint_figures(run),
         causes=failure_causes(run),
         stages=stages,
+        aborted=run.meta.aborted,
         requests=requests,
         failures=failures,
         thresholds=thresholds.source,

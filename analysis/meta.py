@@ -13,6 +13,9 @@ from typing import Any
 from analysis.quantities import shorten
 from otaload.phase import Phase, default_phase
 
+ABORTED = "aborted"
+"""The way in which a run ends that an abort rule stopped."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -56,6 +59,16 @@ class BreakpointResult:
 
 
 @dataclass(frozen=True)
+class Aborted:
+    """That an abort rule stopped the run: which, why, and when after the start."""
+
+    rule: str
+    reason: str
+    at_s: float | None
+    value: float | None
+
+
+@dataclass(frozen=True)
 class Rehearsal:
     """A run scaled down in time or users, whose figures are not the real ones."""
 
@@ -95,6 +108,7 @@ class RunMeta:
     crashes: int = 0
     first_crash: str = ""
     breakpoint: BreakpointResult | None = None
+    aborted: Aborted | None = None
     notes: tuple[str, ...] = ()
     complete: bool = False
 
@@ -134,6 +148,7 @@ def read_run_meta(meta: Mapping[str, Any]) -> tuple[RunMeta, tuple[str, ...]]:
         crashes=_whole(crashes.get("count")) or (1 if first else 0),
         first_crash=first if isinstance(first, str) else "",
         breakpoint=_breakpoint(read.value("breakpoint", dict)),
+        aborted=_aborted(read.value("aborted", dict), ended),
         notes=tuple(read.each("notes", _text)),
         complete=meta.get("complete") is True,
     )
@@ -237,3 +252,11 @@ def _breakpoint(item: Mapping[str, Any] | None) -> BreakpointResult | None:
         return None
     limit, at_s = _number(item.get("limit_users")), _number(item.get("at_s"))
     return BreakpointResult(limit, str(item.get("reason") or ""), at_s)
+
+
+def _aborted(item: Mapping[str, Any] | None, ended: str) -> Aborted | None:
+    if item is None:
+        # A run that says so is believed, though not why.
+        return Aborted("", "", None, None) if ended == ABORTED else None
+    rule, reason = str(item.get("rule") or ""), str(item.get("reason") or "")
+    return Aborted(rule, reason, _number(item.get("at_s")), _number(item.get("value")))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import yaml
 
+from analysis.abort_rules import ABORT, AbortRule, abort_lines, abort_rules
 from analysis.limits import (
     ALL_REQUESTS,
     DRIFT,
@@ -39,7 +40,7 @@ from otaload.phase import Phase
 from otaload.yamlfile import compose, read_text
 
 DEFAULT_FILE = Path("thresholds.yaml")
-SECTIONS = (*ROW_SECTIONS, PHASES, "generator")
+SECTIONS = (*ROW_SECTIONS, PHASES, ABORT, "generator")
 BOUNDS = ("pass", "warning", "fail")
 
 
@@ -84,6 +85,7 @@ class Thresholds:
     generator: GeneratorLimits = GeneratorLimits()
     source: str = "thresholds.yaml"
     phase_rows: tuple[Threshold, ...] = ()
+    abort: tuple[AbortRule, ...] = ()
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -123,6 +125,7 @@ def parse_thresholds(text: str, *, source: str = "thresholds.yaml") -> Threshold
     generator = GeneratorLimits()
     if "generator" in sections:
         generator = _generator(sections["generator"].value, problems)
+    abort = abort_rules(sections[ABORT].value, problems) if ABORT in sections else ()
     problems.raise_any()
     rows = [replace(row, scope=scopes.get(row.endpoint, scopes[None])) for row in rows]
     rows, own_rows = phase_rows(sections, rows, problems, read_rows)
@@ -131,7 +134,11 @@ def parse_thresholds(text: str, *, source: str = "thresholds.yaml") -> Threshold
         problems.add(root, "the file", "it limits nothing; write at least one metric under global")
         problems.raise_any()
     return Thresholds(
-        rows=tuple(rows), generator=generator, source=source, phase_rows=tuple(own_rows)
+        rows=tuple(rows),
+        generator=generator,
+        source=source,
+        phase_rows=tuple(own_rows),
+        abort=abort,
     )
 
 
@@ -168,6 +175,7 @@ def resolved_table(thresholds: Thresholds) -> str:
         f"of a run, or {g.in_a_row} in a row, with a timer more than "
         f"{format_limit(g.lag_ms, Unit.MS)} late or more than "
         f"{format_limit(g.cpu_ratio, Unit.RATIO)} of a core in use",
+        *abort_lines(thresholds.abort),
     ]
     return "\n".join(lines) + "\n"
 

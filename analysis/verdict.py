@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from analysis.figures import EndpointFigures, FailureCause, StageFigures
 from analysis.limits import Limits, Metric, Tier
+from analysis.meta import Aborted
 from analysis.quantities import Unit, format_quantity
 
 VERDICT_FORMAT = 1
@@ -122,6 +123,7 @@ class Verdict:
     endpoints: tuple[EndpointFigures, ...] = ()
     causes: tuple[FailureCause, ...] = ()
     stages: tuple[StageFigures, ...] = ()
+    aborted: Aborted | None = None
 
     @property
     def caveats(self) -> tuple[str, ...]:

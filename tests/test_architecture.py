@@ -24,7 +24,7 @@ ALLOWED = {
     "otaload.record": {"otaload.errors"},
     "otaload.live": {
         *("otaload", "otaload.errors", "otaload.yamlfile", "otaload.targets", "otaload.record"),
-        *("otaload.http", "analysis.thresholds", "analysis.limits"),
+        *("otaload.http", "analysis.thresholds", "analysis.limits", "analysis.abort_rules"),
         *("staging.launch", "staging.errors", "staging.fault_spec"),
     },
     "otaload.plugin": {"otaload.live"},

@@ -39,6 +39,7 @@ def verdict_content(verdict: Verdict) -> dict[str, Any]:
         "requests": verdict.requests,
         "failures": verdict.failures,
         "thresholds": verdict.thresholds,
+        "aborted": None if verdict.aborted is None else asdict(verdict.aborted),
         "reasons": list(verdict.reasons),
         "notes": [*verdict.caveats, *verdict.notes],
         "endpoints": [

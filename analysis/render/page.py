@@ -71,6 +71,8 @@ def _banner(verdict: Verdict) -> Markup:
         badges.append(f"Rehearsal: {verdict.rehearsal}; not the real load")
     if verdict.partial:
         badges.append("Partial: judged on what there is")
+    if verdict.aborted is not None:
+        badges.append("Aborted by a rule: the load was not run to its end")
     if verdict.outcome in (Outcome.INTERRUPTED, Outcome.CRASHED):
         badges.append(f"{verdict.outcome.value.capitalize()}: no verdict on the service")
     if verdict.tier is Tier.INCONCLUSIVE:
