@@ -39,39 +39,57 @@ def phase_checks(
     run: Run, thresholds: Thresholds, *, exercises: Iterable[str] | None
 ) -> tuple[list[Check], list[str]]:
     """The checks of all thresholds but the drift, and notes on those that do not apply."""
-    planned = {stage.phase for stage in run.meta.stages} or {Phase.STEADY}
+    rows, idle = _applying(run, thresholds)
     by_scope: dict[Scope, list[Threshold]] = {}
-    idle: dict[str, Scope] = {}
-    for row in _applying(thresholds, planned):
-        if row.endpoint is not None and not any(row.scope.names(phase) for phase in planned):
-            idle[row.endpoint] = row.scope
-        else:
-            by_scope.setdefault(row.scope, []).append(row)
+    for row in rows:
+        by_scope.setdefault(row.scope, []).append(row)
     checks: list[Check] = []
     notes: list[str] = []
-    for scope, rows in by_scope.items():
+    for scope, judged in by_scope.items():
         part = within(run, scope)
         found, left_out = threshold_checks(
-            part, replace(thresholds, rows=tuple(rows)), exercises=exercises
+            part, replace(thresholds, rows=tuple(judged)), exercises=exercises
         )
-        phases = tuple(dict.fromkeys(stage.phase.value for stage in _judged(run, scope)))
-        own = next((row.phase.value for row in rows if row.phase is not None), "")
+        phases = tuple(dict.fromkeys(stage.phase.value for stage in _reached(run, scope)))
+        own = next((row.phase.value for row in judged if row.phase is not None), "")
         found = [replace(check, phases=phases, phase=own) for check in found]
         checks += [_told(check, run, scope) for check in found]
         notes += left_out
     notes += [
-        f"the thresholds for {endpoint} do not apply: they judge {_listed(scope.named or ())}, "
-        f"which this run does not have"
-        for endpoint, scope in idle.items()
+        f"the thresholds for {row.endpoint} do not apply: they judge "
+        f"{_listed(row.scope.named or ())}, which this run does not have"
+        for row in idle
     ]
     return checks, list(dict.fromkeys(notes))
 
 
-def _applying(thresholds: Thresholds, planned: set[Phase]) -> list[Threshold]:
-    """The rows that are about a run with these phases; the drift has a judge of its own."""
-    own = [row for row in thresholds.phase_rows if row.phase in planned]
-    rows = (*thresholds.rows, *own)
-    return [row for row in rows if row.metric != DRIFT and not row.scope.is_empty]
+def _applying(run: Run, thresholds: Thresholds) -> tuple[list[Threshold], list[Threshold]]:
+    """The rows that are about a run of this plan, and those of endpoints whose phases it lacks.
+
+    A row that has no phase left, because limits of their own judge all that it names, is neither.
+    A global row whose phases the run lacks is about it all the same: it then has no data.
+    """
+    applying: list[Threshold] = []
+    idle: list[Threshold] = []
+    for row in (*thresholds.rows, *thresholds.phase_rows):
+        if row.metric == DRIFT:
+            continue  # it has a judge of its own
+        if _planned(run, row.scope):
+            applying.append(row)
+        elif row.phase is None and not _planned(run, replace(row.scope, without=())):
+            (applying if row.endpoint is None else idle).append(row)
+    return applying, idle
+
+
+def _planned(run: Run, scope: Scope) -> bool:
+    """Whether a run was planned to have anything that a scope judges."""
+    leading = warm_up(run.meta.stages)
+    if not run.meta.stages:
+        return scope.names(Phase.STEADY)
+    return any(
+        scope.judges(stage.phase, is_warm_up=number < leading)
+        for number, stage in enumerate(run.meta.stages)
+    )
 
 
 def within(run: Run, scope: Scope) -> Run:
@@ -94,7 +112,7 @@ def _stage_of(run: Run, t_s: Counts) -> Counts:
     return np.minimum(stage_of_seconds(run, t_s), stages_reached(run) - 1)
 
 
-def _judged(run: Run, scope: Scope) -> list[Stage]:
+def _reached(run: Run, scope: Scope) -> list[Stage]:
     """The stages that a run reached and a scope judges."""
     leading = warm_up(run.meta.stages)
     reached = run.meta.stages[: stages_reached(run)]
@@ -107,8 +125,7 @@ def _judged(run: Run, scope: Scope) -> list[Stage]:
 
 def judged_stages(run: Run, thresholds: Thresholds) -> tuple[StageFigures, ...]:
     """Each stage that the run reached, marked as judged where any threshold judges it."""
-    planned = {stage.phase for stage in run.meta.stages}
-    scopes = {row.scope for row in _applying(thresholds, planned)}
+    scopes = {row.scope for row in _applying(run, thresholds)[0]}
     leading = warm_up(run.meta.stages)
     return tuple(
         replace(

@@ -41,11 +41,6 @@ class Scope:
     without: tuple[Phase, ...] = ()
     warm_up: bool = False
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether other limits hold in all phases that are named."""
-        return self.named is not None and set(self.named) <= set(self.without)
-
     def names(self, phase: Phase) -> bool:
         """Whether a phase may be judged at all."""
         return (self.named is None or phase in self.named) and phase not in self.without

@@ -235,6 +235,31 @@ def test_limits_written_for_the_ramp_up_judge_the_warm_up_too(tmp_path):
     }
 
 
+def test_where_a_phase_with_limits_of_its_own_is_all_that_is_judged_the_others_say_nothing(
+    tmp_path,
+):
+    limits = GLOBAL + (
+        f"endpoints:\n  {CHECK}:\n    phases: [steady, burst]\n    p95: {{pass: 50 ms}}\n"
+        "phases:\n  steady:\n    global:\n      p95: {warning: 300 ms, fail: 400 ms}\n"
+    )
+    verdict = judged(tmp_path, LOAD, {CHECK: Traffic(5, constant(10))}, limits)
+
+    # Of the default only the warm-up is left, and of the endpoint's only a burst that never is.
+    assert shown(verdict) == {
+        (ALL_REQUESTS, "p95 in steady"): (200, Tier.PASS),
+        (CHECK, "p95 in steady"): (200, Tier.PASS),
+    }
+    assert verdict.outcome is Outcome.PASS
+    assert not any("do not apply" in note for note in verdict.notes)
+
+
+def test_limits_of_a_phase_alone_do_not_let_a_run_without_it_pass(tmp_path):
+    limits = "global:\n  phases: [burst]\n" + LOOSER.partition("\n")[2]
+    verdict = judged(tmp_path, LOAD, {CHECK: Traffic(5, constant(10))}, limits)
+
+    assert shown(verdict) == {(ALL_REQUESTS, "p95"): (0, Tier.FAIL)}
+
+
 FILE = GLOBAL + (
     "endpoints:\n"
     "  /a:\n    p95: {pass: 50 ms}\n"
