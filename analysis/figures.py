@@ -14,6 +14,7 @@ import numpy as np
 from analysis.limits import ALL_REQUESTS
 from analysis.measured import Counts
 from analysis.windows import WindowTable
+from otaload.phase import Phase
 
 if TYPE_CHECKING:  # a run is read with pandas, which live judging does without
     from analysis.runs import Run
@@ -49,7 +50,8 @@ class EndpointFigures:
 class StageFigures:
     """A stage that the run reached, from when to when, and its figures.
 
-    `whole` is False for one that was cut off before its planned end.
+    `whole` is False for one that was cut off before its planned end, `judged` for one that no
+    threshold judges.
     """
 
     name: str
@@ -59,6 +61,8 @@ class StageFigures:
     users_to: float
     figures: Figures
     whole: bool = True
+    phase: Phase = Phase.STEADY
+    judged: bool = True
 
 
 @dataclass(frozen=True)
@@ -123,23 +127,26 @@ def failure_causes(run: Run) -> tuple[FailureCause, ...]:
     return tuple(sorted(found.values(), key=lambda cause: -cause.count))
 
 
-def stage_of_seconds(run: Run) -> Counts:
-    """The stage of each row of the run's windows, by its place in the profile.
+def stage_of_seconds(run: Run, t_s: Counts | None = None) -> Counts:
+    """The stage of each second, or of each row of the run's windows, by its place in the profile.
 
     A request belongs to the stage in which its second lies by more than half, a request in flight
     at the end to the stage in which it started, and one after the last stage to that.
     """
     starts = np.array([stage.start_s for stage in run.meta.stages])
-    middles = run.windows.t_s + 0.5 - run.offset_s
+    middles = (run.windows.t_s if t_s is None else t_s) + 0.5 - run.offset_s
     found: Counts = np.searchsorted(starts, middles, side="right") - 1
     return np.maximum(found, 0)
 
 
 def stages_reached(run: Run) -> int:
     """How many stages of the profile the run came to: all that began before the load ended."""
-    stages = run.meta.stages
-    if not stages or (run.meta.planned_s is not None and run.load_s >= run.meta.planned_s):
-        return len(stages)
+    stages, planned_s = run.meta.stages, run.meta.planned_s
+    if not stages:
+        return 0
+    if planned_s is not None and run.load_s >= planned_s:
+        # All of them, unless the run was planned to end before its profile does.
+        return max(1, sum(stage.start_s < planned_s for stage in stages))
     # Of the last second only the half is sure: what began later in it may never have been.
     last_s = min(run.load_s, run.last_started_s - 0.5)
     return max(1, sum(stage.start_s <= last_s for stage in stages))
@@ -166,6 +173,7 @@ def stage_figures(run: Run) -> tuple[StageFigures, ...]:
                 stage.users_to,
                 figures,
                 whole=end_s >= stage.end_s,
+                phase=stage.phase,
             )
         )
     return tuple(found)
@@ -193,6 +201,7 @@ def held_before(run: Run, at_s: float) -> StageFigures | None:
         stage.users_to,
         figures_of(table, seconds),
         whole=end_s >= stage.end_s,
+        phase=stage.phase,
     )
 
 

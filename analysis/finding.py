@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING
 
 from analysis.figures import held_before, stage_figures
 from analysis.limits import Tier
-from analysis.meta import BreakpointResult
-from analysis.quantities import Unit, format_count, format_quantity, format_rate, plural
+from analysis.meta import Aborted, BreakpointResult
+from analysis.quantities import (
+    Unit,
+    format_count,
+    format_duration,
+    format_quantity,
+    format_rate,
+    plural,
+)
 from analysis.trouble import BREAKPOINT
 from analysis.verdict import Check
 
@@ -22,8 +29,8 @@ NO_REQUESTS = "not one request was recorded"
 def check_sentence(check: Check) -> str:
     """A check in a sentence: `p95 of /updates/check is 612 ms: above …`."""
     if check.value is None:
-        return f"{check.metric.name} of {check.endpoint}: {check.reason}"
-    return f"{check.metric.name} of {check.endpoint} is {check.value_text}: {check.reason}"
+        return f"{check.metric_text} of {check.endpoint}: {check.reason}"
+    return f"{check.metric_text} of {check.endpoint} is {check.value_text}: {check.reason}"
 
 
 def badness(check: Check) -> tuple[int, float, int, str]:
@@ -43,7 +50,20 @@ class Finding:
 
 
 def find(run: Run, checks: Sequence[Check]) -> Finding:
-    """What the checks that decide a run come to."""
+    """What the checks that decide a run come to; an abort is a fail whatever they say."""
+    finding = _by_checks(run, checks)
+    if run.meta.aborted is None:
+        return finding
+    sentence = _abort_sentence(run.meta.aborted)
+    return Finding(Tier.FAIL, sentence, (sentence, *finding.reasons))
+
+
+def _abort_sentence(aborted: Aborted) -> str:
+    when = "" if aborted.at_s is None else f" after {format_duration(aborted.at_s)}"
+    return f"aborted{when}: {aborted.reason or 'by a rule that it does not name'}"
+
+
+def _by_checks(run: Run, checks: Sequence[Check]) -> Finding:
     deciding = [check for check in checks if not check.informational]
     if not run.endpoints:
         return Finding(Tier.FAIL, NO_REQUESTS, (NO_REQUESTS,))

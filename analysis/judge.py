@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from analysis.checks import threshold_checks
 from analysis.connections import connection_figures
 from analysis.drift import drift_check, run_drift
 from analysis.figures import endpoint_figures, failure_causes
 from analysis.finding import Finding, badness, find
 from analysis.limits import ALL_REQUESTS, DRIFT, Tier
+from analysis.phases import judged_stages, phase_checks, unjudged_note
 from analysis.quantities import format_duration
 from analysis.thresholds import Thresholds
 from analysis.trouble import BREAKPOINT, Trouble, find_trouble
@@ -52,6 +52,8 @@ def judge(
     if run.endpoints and not is_judged and not trouble.outcome:
         trouble = replace(trouble, inconclusive=("no threshold applies to this run",))
     finding = find(run, checks)
+    stages = judged_stages(run, thresholds)
+    unjudged = unjudged_note(stages)
     tier = finding.tier if trouble.outcome is None else Tier.INCONCLUSIVE
     outcome = trouble.outcome or Outcome(tier.value)
     cut_short = not run.meta.complete or bool(run.meta.interrupted)
@@ -63,7 +65,7 @@ def judge(
         headline=_headline(run, outcome, trouble, finding, partial=partial and cut_short),
         checks=tuple(sorted(checks, key=badness)),
         reasons=(*trouble.sentences, *finding.reasons),
-        notes=(*_notes(run, checks), *notes, *run.notes),
+        notes=(*_notes(run, checks), *([unjudged] if unjudged else []), *notes, *run.notes),
         run=run.name,
         scenario=run.meta.scenario,
         title=run.meta.title,
@@ -77,6 +79,8 @@ def judge(
         endpoints=endpoint_figures(run),
         causes=failure_causes(run),
         connections=connection_figures(run),
+        stages=stages,
+        aborted=run.meta.aborted,
         requests=requests,
         failures=failures,
         thresholds=thresholds.source,
@@ -91,7 +95,7 @@ def _checks(run: Run, thresholds: Thresholds) -> tuple[list[Check], list[str]]:
         judged = run.between(0, found.at_s)
         judged_s = format_duration(found.at_s)
         notes.append(f"the checks judge the {judged_s} before the first bad slice")
-    checks, left_out = threshold_checks(judged, thresholds, exercises=run.meta.exercises)
+    checks, left_out = phase_checks(judged, thresholds, exercises=run.meta.exercises)
     limits = thresholds.limits_of(None, DRIFT)
     if run.meta.scenario == SOAK and limits is not None and run.endpoints:
         drift = run_drift(run)

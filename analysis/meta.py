@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analysis.quantities import shorten
+from otaload.phase import Phase, default_phase
+
+ABORTED = "aborted"
+"""The way in which a run ends that an abort rule stopped."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class Stage:
     end_s: float
     users_from: float
     users_to: float
+    phase: Phase = Phase.STEADY
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,16 @@ class Recorded:
 
     requests: int
     failures: int
+
+
+@dataclass(frozen=True)
+class Aborted:
+    """That an abort rule stopped the run: which, why, and when after the start."""
+
+    rule: str
+    reason: str
+    at_s: float | None
+    value: float | None
 
 
 @dataclass(frozen=True)
@@ -102,6 +117,7 @@ class RunMeta:
     first_crash: str = ""
     breakpoint: BreakpointResult | None = None
     recorded: Recorded | None = None
+    aborted: Aborted | None = None
     notes: tuple[str, ...] = ()
     complete: bool = False
 
@@ -142,6 +158,7 @@ def read_run_meta(meta: Mapping[str, Any]) -> tuple[RunMeta, tuple[str, ...]]:
         first_crash=first if isinstance(first, str) else "",
         breakpoint=_breakpoint(read.value("breakpoint", dict)),
         recorded=_recorded(read.mapping("recorded")),
+        aborted=_aborted(read.value("aborted", dict), ended),
         notes=tuple(read.each("notes", _text)),
         complete=meta.get("complete") is True,
     )
@@ -209,7 +226,10 @@ def _stage(item: object) -> Stage | None:
         end_s = math.inf  # an endless stage, which the end of the run ends
     if start_s is None or end_s is None or end_s < start_s:
         return None
-    return Stage(str(item.get("name") or "stage"), start_s, end_s, users_from or 0, users_to or 0)
+    name, users = str(item.get("name") or "stage"), (users_from or 0.0, users_to or 0.0)
+    # A run of before there were phases, or of a version that knows more of them.
+    written = next((phase for phase in Phase if phase == item.get("phase")), None)
+    return Stage(name, start_s, end_s, *users, written or default_phase(name, *users))
 
 
 def _worker(item: object) -> Worker | None:
@@ -247,3 +267,11 @@ def _breakpoint(item: Mapping[str, Any] | None) -> BreakpointResult | None:
         return None
     limit, at_s = _number(item.get("limit_users")), _number(item.get("at_s"))
     return BreakpointResult(limit, str(item.get("reason") or ""), at_s)
+
+
+def _aborted(item: Mapping[str, Any] | None, ended: str) -> Aborted | None:
+    if item is None:
+        # A run that says so is believed, though not why.
+        return Aborted("", "", None, None) if ended == ABORTED else None
+    rule, reason = str(item.get("rule") or ""), str(item.get("reason") or "")
+    return Aborted(rule, reason, _number(item.get("at_s")), _number(item.get("value")))

@@ -7,12 +7,14 @@ same metric, and an inherited warning limit that lies below its own pass limit i
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
 import yaml
 
+from analysis.abort_rules import ABORT, AbortRule, abort_lines, abort_rules
 from analysis.limits import (
     ALL_REQUESTS,
     DRIFT,
@@ -23,22 +25,37 @@ from analysis.limits import (
     metric_named,
 )
 from analysis.quantities import Unit, format_limit, parse_quantity
+from analysis.thresholds_phases import (
+    DEFAULT_SCOPE,
+    PHASES,
+    ROW_SECTIONS,
+    Scope,
+    phase_rows,
+    scope_lines,
+    scope_written,
+)
 from analysis.thresholds_yaml import Entry, Problems, entries, shown, unknown
 from otaload.errors import ConfigurationError
+from otaload.phase import Phase
 from otaload.yamlfile import compose, read_text
 
 DEFAULT_FILE = Path("thresholds.yaml")
-SECTIONS = ("global", "endpoints", "generator")
+SECTIONS = (*ROW_SECTIONS, PHASES, ABORT, "generator")
 BOUNDS = ("pass", "warning", "fail")
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """One metric of one endpoint, or of all requests where `endpoint` is None, and its limits."""
+    """One metric of one endpoint, or of all requests where `endpoint` is None, and its limits.
+
+    `scope` are the stages that it judges; `phase` is set where these are limits of one phase only.
+    """
 
     endpoint: str | None
     metric: Metric
     limits: Limits
+    scope: Scope = DEFAULT_SCOPE
+    phase: Phase | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,16 +76,22 @@ class GeneratorLimits:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """All thresholds of a file, resolved, in the order they are written."""
+    """All thresholds of a file, resolved, in the order they are written.
+
+    `phase_rows` hold in one phase each, in the place of those `rows` that they differ from.
+    """
 
     rows: tuple[Threshold, ...]
     generator: GeneratorLimits = GeneratorLimits()
     source: str = "thresholds.yaml"
+    phase_rows: tuple[Threshold, ...] = ()
+    abort: tuple[AbortRule, ...] = ()
 
     @property
     def endpoints(self) -> tuple[str, ...]:
         """The endpoints that the file names, in its order."""
-        return tuple(dict.fromkeys(row.endpoint for row in self.rows if row.endpoint is not None))
+        rows = (*self.rows, *self.phase_rows)
+        return tuple(dict.fromkeys(row.endpoint for row in rows if row.endpoint is not None))
 
     def limits_of(self, endpoint: str | None, metric: Metric) -> Limits | None:
         """The limits written for a metric of an endpoint (None: all requests), if any are."""
@@ -93,34 +116,74 @@ def parse_thresholds(text: str, *, source: str = "thresholds.yaml") -> Threshold
     for name, entry in sections.items():
         if name not in SECTIONS:
             problems.add(entry.key, "the file", unknown(name, SECTIONS, "section"))
-    rows: list[Threshold] = []
-    if "global" in sections:
-        rows += _rows(None, sections["global"].value, "global", {}, problems)
-    problems.raise_any()  # what inherits from a faulty row would only repeat its fault
-    general = {row.metric: row.limits for row in rows}
-    if "endpoints" in sections:
-        expected = "a mapping of endpoints"
-        for name, entry in entries(
-            sections["endpoints"].value, "endpoints", problems, expected=expected
-        ).items():
-            if not name.strip():
-                problems.add(entry.key, "endpoints", "an endpoint needs a name")
-            rows += _rows(name, entry.value, f"endpoints.{name}", general, problems)
+
+    def read_rows(found: Mapping[str, Entry], path: str) -> list[Threshold]:
+        return _all_rows(found, path, problems)
+
+    rows = read_rows(sections, "")
+    scopes = scope_written(sections, problems)
     generator = GeneratorLimits()
     if "generator" in sections:
         generator = _generator(sections["generator"].value, problems)
+    abort = abort_rules(sections[ABORT].value, problems) if ABORT in sections else ()
     problems.raise_any()
-    if not rows:
+    rows = [replace(row, scope=scopes.get(row.endpoint, scopes[None])) for row in rows]
+    rows, own_rows = phase_rows(sections, rows, problems, read_rows)
+    problems.raise_any()
+    if not rows and not own_rows:
         problems.add(root, "the file", "it limits nothing; write at least one metric under global")
         problems.raise_any()
-    return Thresholds(rows=tuple(rows), generator=generator, source=source)
+    return Thresholds(
+        rows=tuple(rows),
+        generator=generator,
+        source=source,
+        phase_rows=tuple(own_rows),
+        abort=abort,
+    )
+
+
+def _all_rows(sections: Mapping[str, Entry], path: str, problems: Problems) -> list[Threshold]:
+    """The rows of `global:` and `endpoints:`, whose problems are named below a path of keys."""
+    rows: list[Threshold] = []
+    if "global" in sections:
+        rows += _rows(None, sections["global"].value, f"{path}global", {}, problems)
+    problems.raise_any()  # what inherits from a faulty row would only repeat its fault
+    general = {row.metric: row.limits for row in rows}
+    if "endpoints" in sections:
+        where = f"{path}endpoints"
+        expected = "a mapping of endpoints"
+        for name, entry in entries(
+            sections["endpoints"].value, where, problems, expected=expected
+        ).items():
+            if not name.strip():
+                problems.add(entry.key, where, "an endpoint needs a name")
+            rows += _rows(name, entry.value, f"{where}.{name}", general, problems)
+    return rows
 
 
 def resolved_table(thresholds: Thresholds) -> str:
     """Every limit that will be applied, where each comes from, and where a gap lies."""
+    lines = [*_table(thresholds.rows), "", *scope_lines(thresholds)]
+    for phase in dict.fromkeys(row.phase for row in thresholds.phase_rows):
+        own = [row for row in thresholds.phase_rows if row.phase is phase]
+        lines += ["", f"in {phase}, in place of those above:", *_table(own)]
+    g = thresholds.generator
+    lines += [
+        "",
+        "generator: inconclusive from "
+        f"{g.at_least} seconds that are more than {format_limit(g.seconds_ratio, Unit.RATIO)} "
+        f"of a run, or {g.in_a_row} in a row, with a timer more than "
+        f"{format_limit(g.lag_ms, Unit.MS)} late or more than "
+        f"{format_limit(g.cpu_ratio, Unit.RATIO)} of a core in use",
+        *abort_lines(thresholds.abort),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _table(rows: Iterable[Threshold]) -> list[str]:
     header = ("endpoint", "metric", "pass", "warning", "fail", "gap (a warning)")
     table: list[tuple[str, ...]] = [header]
-    for row in thresholds.rows:
+    for row in rows:
         unit, limits = row.metric.unit, row.limits
         gap = "none"
         if limits.has_gap and limits.warning_below is not None:
@@ -137,16 +200,7 @@ def resolved_table(thresholds: Thresholds) -> str:
         for line in table
     ]
     lines.insert(1, "  ".join("-" * width for width in widths))
-    g = thresholds.generator
-    lines += [
-        "",
-        "generator: inconclusive from "
-        f"{g.at_least} seconds that are more than {format_limit(g.seconds_ratio, Unit.RATIO)} "
-        f"of a run, or {g.in_a_row} in a row, with a timer more than "
-        f"{format_limit(g.lag_ms, Unit.MS)} late or more than "
-        f"{format_limit(g.cpu_ratio, Unit.RATIO)} of a core in use",
-    ]
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _cell(sign: str, bound: Bound, unit: Unit, endpoint: str | None) -> str:
@@ -163,6 +217,8 @@ def _rows(
 ) -> list[Threshold]:
     found: dict[Metric, Threshold] = {}
     for name, entry in entries(node, where, problems, expected="a mapping of metrics").items():
+        if name == PHASES:
+            continue  # `scope_written` reads it
         metric = metric_named(name)
         if metric is None:
             names = ("p50", "p90", "p95", "p99", "p99.9", *NAMED_METRICS)

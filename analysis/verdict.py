@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from analysis.connections import ConnectionFigures
-from analysis.figures import EndpointFigures, FailureCause
+from analysis.figures import EndpointFigures, FailureCause, StageFigures
 from analysis.limits import Limits, Metric, Tier
+from analysis.meta import Aborted
 from analysis.quantities import Unit, format_quantity
 
 VERDICT_FORMAT = 1
@@ -41,6 +42,8 @@ class Check:
     each bound the true value with 95 % confidence.
     `reason` says why the tier is what it is, `proof` whether the bounds agree.
     An informational check never decides the run; an indicative one stems from too short a run.
+    `phases` are those of the run that were judged, where it has any; `phase` is set where the
+    limits are those of one phase only.
     """
 
     endpoint: str
@@ -58,6 +61,13 @@ class Check:
     n_needed: int | None = None
     indicative: bool = False
     informational: bool = False
+    phases: tuple[str, ...] = ()
+    phase: str = ""
+
+    @property
+    def metric_text(self) -> str:
+        """The metric, with the phase that its limits are for: `p95 in burst`."""
+        return f"{self.metric.name} in {self.phase}" if self.phase else self.metric.name
 
     @property
     def unit(self) -> Unit:
@@ -114,6 +124,8 @@ class Verdict:
     endpoints: tuple[EndpointFigures, ...] = ()
     causes: tuple[FailureCause, ...] = ()
     connections: tuple[ConnectionFigures, ...] = ()
+    stages: tuple[StageFigures, ...] = ()
+    aborted: Aborted | None = None
 
     @property
     def caveats(self) -> tuple[str, ...]:

@@ -9,4 +9,5 @@ class Health(Profile):
 
     mix = {HealthProbe: 1}
     stages = (Hold(users=1, seconds=FOREVER, name="watch"),)
+    think_s = (60.0, 60.0)
     allowed_on_production = True

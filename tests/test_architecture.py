@@ -19,18 +19,22 @@ ALLOWED = {
     "otaload.errors": set(),
     "otaload.yamlfile": {"otaload.errors"},
     "otaload.targets": {"otaload.errors", "otaload.yamlfile"},
+    "otaload.phase": set(),
     "otaload.http": set(),
     "otaload.record": {"otaload.errors"},
     "otaload.live": {
         *("otaload", "otaload.errors", "otaload.yamlfile", "otaload.targets", "otaload.record"),
-        *("otaload.http", "analysis.thresholds", "analysis.limits"),
+        *("otaload.http", "analysis.thresholds", "analysis.limits", "analysis.abort_rules"),
         *("staging.launch", "staging.errors", "staging.fault_spec"),
     },
     "otaload.plugin": {"otaload.live"},
-    "analysis": {"otaload", "otaload.errors", "otaload.yamlfile", "otaload.record"},
+    "analysis": {
+        *("otaload", "otaload.errors", "otaload.yamlfile", "otaload.record"),
+        "otaload.phase",
+    },
     "locustfiles": {
         *("otaload.errors", "otaload.targets", "otaload.http", "otaload.live.context"),
-        "otaload.plugin",
+        *("otaload.plugin", "otaload.phase"),
     },
 }
 ROOMS = ("staging", "otaload", "analysis", "locustfiles")

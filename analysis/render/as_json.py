@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from analysis.figures import StageFigures
 from analysis.limits import Bound
 from analysis.verdict import VERDICT_FORMAT, Check, Verdict
 
@@ -38,14 +39,31 @@ def verdict_content(verdict: Verdict) -> dict[str, Any]:
         "requests": verdict.requests,
         "failures": verdict.failures,
         "thresholds": verdict.thresholds,
+        "aborted": None if verdict.aborted is None else asdict(verdict.aborted),
         "reasons": list(verdict.reasons),
         "notes": [*verdict.caveats, *verdict.notes],
         "endpoints": [
             {"endpoint": row.endpoint, **asdict(row.figures)} for row in verdict.endpoints
         ],
         "connections": [asdict(row) for row in verdict.connections],
+        "phases": [_stage_content(stage) for stage in verdict.stages],
         "failures_by_cause": [asdict(cause) for cause in verdict.causes],
         "checks": [_check_content(check) for check in verdict.checks],
+    }
+
+
+def _stage_content(stage: StageFigures) -> dict[str, Any]:
+    n, failures = stage.figures.n, stage.figures.failures
+    return {
+        "phase": stage.phase.value,
+        "stage": stage.name,
+        "start_s": stage.start_s,
+        "end_s": stage.end_s,
+        "users_from": stage.users_from,
+        "users_to": stage.users_to,
+        "judged": stage.judged,
+        **asdict(stage.figures),
+        "error_ratio": failures / n if n else None,
     }
 
 
@@ -66,6 +84,8 @@ def _check_content(check: Check) -> dict[str, Any]:
         "proof": check.proof,
         "indicative": check.indicative,
         "informational": check.informational,
+        "phases": list(check.phases),
+        "phase": check.phase or None,
         "limits": {
             "pass_below": _bound_content(check.limits.pass_below),
             "warning_below": _bound_content(check.limits.warning_below),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,10 +30,12 @@ from analysis.render.chart_style import (
     time_axis,
 )
 from analysis.thresholds import GeneratorLimits
+from otaload.phase import Phase
 
 LATENCIES = ("p50", "p95", "p99")
 MOST_PROCESSES = 6
 MOST_STAGES = 12
+RAMPS = (Phase.RAMP_UP, Phase.RAMP_DOWN)
 
 
 @dataclass(frozen=True)
@@ -272,5 +275,9 @@ def drift_figure(drift: Drift, limits: Limits | None, duration_s: float) -> Figu
 
 
 def _mark_stages(axes: Axes, stages: Sequence[Stage]) -> None:
+    for stage in stages:
+        if stage.phase in RAMPS and math.isfinite(stage.end_s):
+            shade: dict[str, Any] = {"color": GRID, "alpha": 0.45, "linewidth": 0, "zorder": 0.1}
+            axes.axvspan(stage.start_s, stage.end_s, **shade)
     for stage in stages[1:] if len(stages) <= MOST_STAGES else ():
         axes.axvline(stage.start_s, color=GRID, linewidth=1.6, zorder=0.5)

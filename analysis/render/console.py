@@ -72,6 +72,8 @@ def about(verdict: Verdict) -> str:
 
 def meaning(verdict: Verdict) -> str:
     """What the exit code says, in a few words."""
+    if verdict.outcome is Outcome.FAIL and verdict.aborted is not None:
+        return "aborted by a rule"
     if verdict.outcome is Outcome.WARNING:
         return "a warning, and warnings fail" if verdict.exit_code else "a warning does not fail"
     return {
@@ -108,7 +110,7 @@ def _checks(checks: Sequence[Check], *, colour: bool) -> list[str]:
             SYMBOLS[check.tier],
             tier_text(check),
             shorten(printable(check.endpoint), _ENDPOINT_WIDTH),
-            check.metric.name,
+            check.metric_text,
             check.value_text,
             limits_text(check.limits, check.unit),
             format_count(check.n),

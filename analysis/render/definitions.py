@@ -29,6 +29,11 @@ DEFINITIONS = (
         "fail. In the gap between the last two: warning, and labelled so.",
     ),
     (
+        "Phase, judged",
+        "The part that a stage plays. Thresholds judge all but the warm-up, the ramp-up that a run "
+        "begins with, unless they name phases.",
+    ),
+    (
         "Bounds, proven",
         "Each bound holds with 95 % confidence: Clopper–Pearson for error rates, order statistics "
         "for percentiles, widened where requests of a minute depend on each other. A tier is "

@@ -22,6 +22,9 @@ def junit(verdict: Verdict) -> str:
     if verdict.outcome in TROUBLED or not verdict.checks:
         errors = int(verdict.exit_code != 0)
         cases.append(_run_case(verdict))
+    elif verdict.aborted is not None:
+        failures += 1
+        cases.append(_abort_case(verdict))
     started = datetime.fromtimestamp(verdict.start_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     suite = (
         f'<testsuite name={_attribute(f"otaload {verdict.scenario}")} tests="{len(cases)}" '
@@ -44,7 +47,7 @@ def _fails(verdict: Verdict, check: Check) -> bool:
 
 
 def _case(verdict: Verdict, check: Check) -> str:
-    name = f"{check.endpoint} {check.metric.name}"
+    name = f"{check.endpoint} {check.metric_text}"
     head = (
         f"<testcase classname={_attribute(f'otaload.{verdict.scenario}')} name={_attribute(name)}"
     )
@@ -64,6 +67,12 @@ def _run_case(verdict: Verdict) -> str:
         f"<error type={_attribute(verdict.outcome.value)} message={_attribute(verdict.headline)}/>"
     )
     return f'{head} time="0">{error}</testcase>'
+
+
+def _abort_case(verdict: Verdict) -> str:
+    head = f'<testcase classname={_attribute(f"otaload.{verdict.scenario}")} name="the run itself"'
+    failure = f'<failure type="aborted" message={_attribute(verdict.reasons[0])}/>'
+    return f'{head} time="0">{failure}</testcase>'
 
 
 def _text(content: str) -> str:

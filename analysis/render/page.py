@@ -43,7 +43,7 @@ def html(run: Run, verdict: Verdict, thresholds: Thresholds) -> str:
         p99_drift(run, thresholds),
         _section("Load", load(run)),
         _section("Failures", failures(run)),
-        _section("Stages", stages(run)),
+        _section("Phases", stages(run, thresholds)),
         _section("Endpoints", endpoints(run)),
         connections(run),
         _section("The generator's own health", generator(run, thresholds)),
@@ -73,6 +73,8 @@ def _banner(verdict: Verdict) -> Markup:
         badges.append(f"Rehearsal: {verdict.rehearsal}; not the real load")
     if verdict.partial:
         badges.append("Partial: judged on what there is")
+    if verdict.aborted is not None:
+        badges.append("Aborted by a rule: the load was not run to its end")
     if verdict.outcome in (Outcome.INTERRUPTED, Outcome.CRASHED):
         badges.append(f"{verdict.outcome.value.capitalize()}: no verdict on the service")
     if verdict.tier is Tier.INCONCLUSIVE:
@@ -131,7 +133,7 @@ def _check_row(check: Check) -> tuple[str, ...]:
     return (
         element("span", mark, class_=f"mark {check.tier.value}"),
         check.endpoint,
-        check.metric.name,
+        check.metric_text,
         check.value_text,
         limits_text(check.limits, check.unit),
         format_count(check.n),

@@ -67,7 +67,7 @@ def unproven(checks: Sequence[Check]) -> list[str]:
     for check in checks:
         if check.proven or check.value is None:
             continue
-        name = f"{check.metric.name} {check.endpoint}"
+        name = f"{check.metric_text} {check.endpoint}"
         if check.n_needed is not None:
             name += f" ({format_count(check.n)} of {format_count(check.n_needed)})"
         found.append(name)

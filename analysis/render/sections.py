@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from analysis.connections import SetupTimes, connection_figures
 from analysis.drift import run_drift
-from analysis.figures import Figures, endpoint_figures, failure_causes, stage_figures
+from analysis.figures import Figures, endpoint_figures, failure_causes
 from analysis.judge import SOAK
 from analysis.limits import ALL_REQUESTS, DRIFT, Limits
 from analysis.measured import Endpoint
@@ -23,6 +23,7 @@ from analysis.metrics import (
     rate_series,
     user_series,
 )
+from analysis.phases import judged_stages
 from analysis.quantities import Unit, format_count, format_duration, format_quantity, plural
 from analysis.render.chart_style import style, svg
 from analysis.render.charts import (
@@ -147,22 +148,24 @@ def failures(run: Run) -> Markup:
     return joined((shown, element("div", chart, class_="charts")))
 
 
-def stages(run: Run) -> Markup:
-    """The stages of the profile that the run reached and what was measured in each."""
-    reached = stage_figures(run)
+def stages(run: Run, thresholds: Thresholds) -> Markup:
+    """The stages that the run reached, what was measured in each, and whether it was judged."""
+    reached = judged_stages(run, thresholds)
     if not reached:
         return element("p", "The run has no stages.")
     rows = [
         (
+            stage.phase.value,
             stage.name,
+            "yes" if stage.judged else "no",
             f"{format_duration(stage.start_s)} – {format_duration(stage.end_s)}",
             f"{stage.users_from:g} → {stage.users_to:g}",
             *_figures(stage.figures),
         )
         for stage in reached
     ]
-    columns = ("Stage", "Time", "Users", *_COLUMNS)
-    shown = table(columns, rows, numeric=range(3, len(columns)))
+    columns = ("Phase", "Stage", "Judged", "Time", "Users", *_COLUMNS)
+    shown = table(columns, rows, numeric=range(5, len(columns)))
     later = len(run.meta.stages) - len(reached)
     if not later:
         return shown

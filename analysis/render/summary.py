@@ -58,7 +58,7 @@ def _row(check: Check) -> str:
     cells = (
         f"{MARKS[check.tier]} {tier_text(check)}",
         escape(check.endpoint),
-        check.metric.name,
+        check.metric_text,
         check.value_text,
         escape(limits_text(check.limits, check.unit)),
         format_count(check.n),

@@ -13,10 +13,12 @@ from locustfiles.profiles.curves import (
     users_at,
 )
 from locustfiles.profiles.profile import Profile
+from otaload.phase import Phase
 
 __all__ = [
     "FOREVER",
     "Hold",
+    "Phase",
     "Profile",
     "Ramp",
     "Stage",

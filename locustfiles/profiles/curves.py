@@ -2,6 +2,7 @@
 
 A profile is a row of holds, ramps and steps. `lay_out` puts them end to end as `Stage`s, and
 `users_at` answers how many users there should be at a moment: no clock, no state.
+Where a part does not say its phase, `otaload.phase.default_phase` does.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from otaload.phase import Phase, default_phase
 
 FOREVER = math.inf
 
@@ -20,6 +23,7 @@ class Hold:
     users: int
     seconds: float
     name: str = "steady"
+    phase: Phase | None = None
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class Ramp:
     to: int
     seconds: float
     name: str = "ramp"
+    phase: Phase | None = None
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Steps:
     step: int
     seconds: float
     name: str = "step"
+    phase: Phase | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,7 @@ class Stage:
     end_s: float
     users_from: int
     users_to: int
+    phase: Phase = Phase.STEADY
 
 
 def lay_out(
@@ -65,23 +72,25 @@ def lay_out(
 
     stages: list[Stage] = []
 
-    def add(name: str, seconds: float, users_from: int, users_to: int) -> None:
+    def add(part: Hold | Ramp | Steps, name: str, users_from: int, users_to: int) -> None:
         start_s = stages[-1].end_s if stages else 0.0
-        end_s = start_s + seconds * time_scale
-        stages.append(Stage(name, start_s, end_s, scaled(users_from), scaled(users_to)))
+        end_s = start_s + part.seconds * time_scale
+        # By the users that are written: a ramp stays one where a rehearsal makes it flat.
+        phase = part.phase or default_phase(part.name, users_from, users_to)
+        stages.append(Stage(name, start_s, end_s, scaled(users_from), scaled(users_to), phase))
 
     users = 0
     for part in parts:
         match part:
             case Hold():
-                add(part.name, part.seconds, part.users, part.users)
+                add(part, part.name, part.users, part.users)
                 users = part.users
             case Ramp():
-                add(part.name, part.seconds, users, part.to)
+                add(part, part.name, users, part.to)
                 users = part.to
             case Steps():
                 for level in range(part.step, part.to + 1, part.step):
-                    add(f"{part.name} {scaled(level)}", part.seconds, level, level)
+                    add(part, f"{part.name} {scaled(level)}", level, level)
                     users = level
     return tuple(stages)
 

@@ -160,11 +160,15 @@ def _plan_shape(scenario: Scenario, settings: Settings, options: Namespace) -> N
 def _check_endpoints(scenario: Scenario, thresholds: Thresholds, settings: Settings) -> None:
     """A misspelt endpoint would not apply to any scenario, and so never be judged."""
     known = scenario.known_endpoints
-    for endpoint in thresholds.endpoints if known is not None else ():
+    named = [(endpoint, f"endpoints.{endpoint}") for endpoint in thresholds.endpoints]
+    named += [
+        (rule.endpoint, f"abort: {rule.endpoint}") for rule in thresholds.abort if rule.endpoint
+    ]
+    for endpoint, where in named if known is not None else ():
         name = endpoint.removesuffix(" (redirect)").rpartition(" ")[2]
         if name not in (known or ()):
             raise ConfigurationError(
-                f"{settings.thresholds_path}: endpoints.{endpoint}: no such endpoint"
+                f"{settings.thresholds_path}: {where}: no such endpoint"
                 f"{did_you_mean(name, known or ())}"
             )
 

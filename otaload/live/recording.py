@@ -11,8 +11,9 @@ from typing import Any
 import gevent
 from locust import log as locust_log
 from locust.env import Environment
-from locust.runners import STATE_MISSING, MasterRunner
+from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, MasterRunner
 
+from otaload.live.abort import Aborted, AbortWatch
 from otaload.live.console import PROGRESS_S, progress_line, say
 from otaload.live.counting import Counting
 from otaload.live.gathering import Gathering
@@ -20,7 +21,7 @@ from otaload.live.health import HealthSampler
 from otaload.live.limit import Found, LimitRule, fail_limits
 from otaload.live.plan import Plan
 from otaload.live.reports import DRAIN, MalformedReportError, unpack
-from otaload.live.tail import Tail
+from otaload.live.tail import KEEP_S, Tail
 from otaload.live.workers import Ledger
 from otaload.record import Window, WindowKey
 from staging.errors import StagingError
@@ -30,13 +31,14 @@ DRAIN_GRACE_S = 15.0
 """How long, beyond the stop timeout, the master waits for the last reports of its workers."""
 SILENT_S = 5.0
 """How long it waits for a worker that has never reported at all."""
+UNDER_WAY = (STATE_SPAWNING, STATE_RUNNING)
 
 
 class Recording:
     """Flushes windows to the run directory once a second until `finish`.
 
-    `on_trouble` is called with a sentence when the run cannot go on, and `on_refusal` when it was
-    about to load a host that it may not load.
+    `on_trouble` is called with a sentence when the run cannot go on, `on_refusal` when it was about
+    to load a host that it may not load, and `on_abort` when a rule ends a run without a profile.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Recording:
         *,
         on_trouble: Callable[[str], None],
         on_refusal: Callable[[str], None],
+        on_abort: Callable[[], None],
     ) -> None:
         self.environment = environment
         self.plan = plan
@@ -54,13 +57,21 @@ class Recording:
         self._counting = counting
         self._on_trouble = on_trouble
         self._on_refusal = on_refusal
+        self._on_abort = on_abort
         self._notes: list[str] = list(plan.run.meta["notes"])
         self._ledger = Ledger()
-        self._tail = Tail()
         self._gathering = Gathering(self._take_gathered)
         self._found: Found | None = None
+        self._aborted: Aborted | None = None
         self._disk_failed = False
         shape = plan.scenario.shape
+        self._abort = AbortWatch(
+            plan.thresholds.abort,
+            time_scale=plan.settings.time_scale,
+            think_s=sum(shape.think_s) / 2 if shape else None,
+            late_s=plan.setup.targets.total_timeout_s,
+        )
+        self._tail = Tail(keep_s=max(KEEP_S, self._abort.keep_s))
         self._rule: LimitRule | None = None
         if shape is not None and shape.finds_limit:
             self._rule = LimitRule(
@@ -159,6 +170,8 @@ class Recording:
             ended = "refused"
         elif interrupted:
             ended = "interrupted"
+        elif self._aborted:
+            ended = "aborted"
         else:
             ended = "limit found" if self._found else "finished"
         counters = self._service_counters()
@@ -172,6 +185,7 @@ class Recording:
             workers=self._ledger.as_json(),
             processes=max(1, len(self._ledger.workers)),
             breakpoint=self._breakpoint(),
+            aborted=self._aborted.as_json() if self._aborted else None,
             service_counters=counters,
             notes=[*self._notes, *self._closing_notes(refused)],
             complete=not self._disk_failed,
@@ -203,6 +217,8 @@ class Recording:
     def ended_early(self) -> bool:
         """Whether the planned end has not come."""
         shape = self.plan.scenario.shape
+        if self._aborted is not None:
+            return False
         if shape is None:
             # Locust's own timer may fire a moment early by this clock.
             planned_s = (self.plan.settings.run_time_s or 0.0) - 1.0
@@ -230,6 +246,7 @@ class Recording:
             now_s = time.time()
             self._flush(before_second=int(now_s))
             self._watch_limit(now_s)
+            self._watch_abort(now_s)
             if headless and now_s >= next_line_s:
                 next_line_s += PROGRESS_S
                 say(self._progress(now_s))
@@ -293,6 +310,24 @@ class Recording:
             say(f"otaload: the limit is found: {self._found.reason}")
             shape.end("limit found")
 
+    def _watch_abort(self, now_s: float) -> None:
+        """End the run if an abort rule fires; what already ends is not ended once more."""
+        shape, runner = self.plan.scenario.shape, self.environment.runner
+        if self._aborted is not None or runner is None or runner.state not in UNDER_WAY:
+            return
+        if shape is not None and shape.ended_by is not None:
+            return
+        self._aborted = self._abort.watch(
+            self._tail, start_s=self.start_s, now_s=now_s, users=runner.user_count
+        )
+        if self._aborted is None:
+            return
+        say(f"otaload: aborted: {self._aborted.reason}")
+        if shape is not None:
+            shape.end("aborted")
+        else:
+            self._on_abort()
+
     def _breakpoint(self) -> dict[str, Any] | None:
         if self._rule is None:
             return None
@@ -306,6 +341,8 @@ class Recording:
 
     def _closing_notes(self, refused: str | None) -> list[str]:
         notes = self._ledger.notes()
+        idle = self._abort.idle(self._tail)
+        notes += [f"the abort rule on {rule.name} never saw a request" for rule in idle]
         if locust_log.unhandled_greenlet_exception:
             notes.append("an exception outside the users was raised; locust's log has it")
         folded = self._counting.recorder.folded

@@ -28,6 +28,8 @@ class PlannedStage(Protocol):
     def users_from(self) -> int: ...
     @property
     def users_to(self) -> int: ...
+    @property
+    def phase(self) -> str: ...
 
 
 @runtime_checkable
@@ -104,6 +106,7 @@ class Scenario:
                 "end_s": None if math.isinf(stage.end_s) else stage.end_s,
                 "users_from": stage.users_from,
                 "users_to": stage.users_to,
+                "phase": str(stage.phase),
             }
             for stage in self.shape.timeline
         ]

@@ -126,6 +126,7 @@ class Session:
             self._counting,
             on_trouble=self._on_trouble,
             on_refusal=self._on_refusal,
+            on_abort=self._on_abort,
         )
         self._recording.start()
 
@@ -217,6 +218,9 @@ class Session:
         if self._refused is None:
             self._refused = reason
             self._on_trouble(reason)
+
+    def _on_abort(self) -> None:
+        gevent.spawn(self.stop)
 
     def _on_trouble(self, reason: str) -> None:
         say(f"otaload: error: {reason}")

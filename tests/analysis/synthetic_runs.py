@@ -18,6 +18,9 @@ START_S = 1_795_000_000  # 2026-11-18, a fixed day so that names and golden file
 
 CHECK, DOWNLOAD, REGISTER = "/updates/check", "/bundles/download", "/devices/register"
 
+SMOKE_STAGE = {"start_s": 0, "end_s": 60, "users_from": 10, "users_to": 10, "phase": "steady"}
+"""All of a smoke is judged, its first seconds too."""
+
 Latencies = Callable[[int, int, np.random.Generator], NDArray[np.float64]]
 """The latencies in ms of n requests in a second: (second, n, generator) -> values."""
 
@@ -92,8 +95,8 @@ def smoke_meta(**changes: Any) -> dict[str, Any]:
         "rehearsal": None,
         "planned": {"users_max": 10, "duration_s": 60.0},
         "stages": [
-            {"name": "ramp-up", "start_s": 0, "end_s": 10, "users_from": 0, "users_to": 10},
-            {"name": "hold", "start_s": 10, "end_s": 60, "users_from": 10, "users_to": 10},
+            SMOKE_STAGE | {"name": "ramp-up", "end_s": 10, "users_from": 0},
+            SMOKE_STAGE | {"name": "hold", "start_s": 10},
         ],
         "mix": {"UpdateCheck": 70, "BundleDownload": 20, "DeviceRegister": 10},
         "exercises": [CHECK, DOWNLOAD, REGISTER],

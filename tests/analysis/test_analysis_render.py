@@ -333,7 +333,7 @@ def test_the_page_shows_its_sections_in_order(failing_page):
         "Latency over time",
         "Load",
         "Failures",
-        "Stages",
+        "Phases",
         "Endpoints",
         "The generator&#x27;s own health",
         "Configuration",

@@ -11,6 +11,7 @@ from synthetic_runs import PROJECT
 
 from analysis.limits import Metric, Tier
 from analysis.thresholds import (
+    SECTIONS,
     GeneratorLimits,
     load_thresholds,
     parse_thresholds,
@@ -118,8 +119,7 @@ def test_without_a_warning_limit_there_is_no_gap():
         ("# only a comment\n", "t.yaml: empty; write at least a `global:` section"),
         (
             "- p95\n",
-            "t.yaml:1: the file: expected a mapping with global, endpoints, generator, "
-            "found a list",
+            f"t.yaml:1: the file: expected a mapping with {', '.join(SECTIONS)}, found a list",
         ),
         ("{}", "t.yaml:1: the file: it limits nothing; write at least one metric under global"),
         (

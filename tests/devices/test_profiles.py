@@ -13,6 +13,7 @@ from locustfiles.devices import BundleDownload, DeviceRegister, HealthProbe, Upd
 from locustfiles.profiles import (
     FOREVER,
     Hold,
+    Phase,
     Profile,
     Ramp,
     Steps,
@@ -22,6 +23,7 @@ from locustfiles.profiles import (
 )
 from otaload.cli import SCENARIOS
 from otaload.errors import ConfigurationError
+from otaload.phase import default_phase
 
 SPIKE = lay_out((Hold(30, 120), Ramp(1000, 30), Hold(1000, 120), Ramp(30, 30), Hold(30, 300)))
 
@@ -149,3 +151,60 @@ def test_a_profile_that_was_ended_stops_and_starts_anew_after_a_reset() -> None:
     assert profile.ended_by == "limit found"
     profile.reset_time()
     assert profile.tick() is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "phases"),
+    [
+        ("smoke", ["steady"]),
+        ("load", ["ramp-up", "steady"]),
+        ("stress", ["ramp-up", "steady"]),
+        ("soak", ["ramp-up", "steady"]),
+        ("spike", ["baseline", "ramp-up", "burst", "ramp-down", "recovery"]),
+        ("breakpoint", ["steady"] * 20),
+        ("health", ["steady"]),
+    ],
+)
+def test_each_stage_of_a_scenario_has_its_phase(name: str, phases: list[str]) -> None:
+    assert [stage.phase for stage in scenario(name).timeline] == phases
+
+
+def test_a_rehearsal_keeps_the_phases_of_the_real_run() -> None:
+    profile = scenario("load")
+    whole = [stage.phase for stage in profile.timeline]
+    profile.plan(time_scale=0.01, user_scale=0.05)
+
+    assert [stage.phase for stage in profile.timeline] == whole
+
+
+def test_a_ramp_that_a_rehearsal_makes_flat_is_still_one() -> None:
+    flat = lay_out((Hold(10, 10), Ramp(12, 10), Ramp(10, 10)), user_scale=0.01)
+
+    assert [(stage.users_from, stage.users_to) for stage in flat] == [(1, 1)] * 3
+    assert [stage.phase for stage in flat] == ["steady", "ramp-up", "ramp-down"]
+
+
+@pytest.mark.parametrize(
+    ("name", "users_from", "users_to", "phase"),
+    [
+        ("anything", 0, 10, "ramp-up"),
+        ("recovery", 10, 0, "ramp-down"),
+        ("burst", 10, 10, "burst"),
+        ("ramp-up", 10, 10, "steady"),
+        ("Burst", 10, 10, "steady"),
+    ],
+)
+def test_a_phase_comes_from_the_direction_and_of_a_hold_from_its_name(
+    name: str, users_from: int, users_to: int, phase: str
+) -> None:
+    assert default_phase(name, users_from, users_to) == phase
+
+
+def test_a_part_may_say_its_phase() -> None:
+    parts = (
+        Ramp(5, 10, phase=Phase.STEADY),
+        Hold(5, 10, phase=Phase.BURST),
+        Steps(2, 1, 10, phase=Phase.BURST),
+    )
+
+    assert [stage.phase for stage in lay_out(parts)] == ["steady", "burst", "burst", "burst"]

@@ -48,7 +48,9 @@ def test_a_known_latency_and_error_share_land_in_their_tier(
         assert (check["tier"], check["gap"]) == (tier, gap), check
     assert ended.check("p95")["value"] == pytest.approx(delay_ms, rel=0.25, abs=40)
     assert ended.check("error_rate")["value"] == pytest.approx(error_share, abs=0.1)
-    assert ended.check("error_rate")["n"] == sum(e.requests for e in ended.totals().values())
+    n = {row["phase"]: row["n"] for row in ended.verdict["phases"]}
+    assert sum(n.values()) == sum(e.requests for e in ended.totals().values())
+    assert ended.check("error_rate")["n"] == n["steady"]
 
 
 def test_one_bad_endpoint_among_good_ones_fails_alone(bench: Bench) -> None:
