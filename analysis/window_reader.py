@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import orjson
@@ -98,20 +98,21 @@ class WindowReader:
         flat: list[int] = []
         causes: list[CauseRow] = []
         fresh: dict[Endpoint, int] = {}
+        known = cast("dict[tuple[str, str], int]", self.endpoints)
         try:
             for line in lines:
                 record = orjson.loads(line)
-                endpoint = Endpoint(record["method"], record["endpoint"])
-                code = self.endpoints.get(endpoint)
+                named = record["method"], record["endpoint"]
+                code = known.get(named)
                 if code is None:
-                    code = fresh.setdefault(endpoint, len(self.endpoints) + len(fresh))
+                    code = fresh.setdefault(Endpoint(*named), len(known) + len(fresh))
                 row, counts = _columns(record, code)
                 rows.append(row)
                 lengths.append(len(counts) // 2)
                 flat += counts
-                second = record["second"]
-                for cause, n in record.get("causes", {}).items():
-                    causes.append(CauseRow(second, code, cause, n))
+                if "causes" in record:
+                    second = record["second"]
+                    causes += [CauseRow(second, code, *each) for each in record["causes"].items()]
             table = _whole(list(chain.from_iterable(rows))).reshape(len(rows), -1)
             cells = _whole(flat)
         except (ValueError, KeyError, TypeError, AttributeError, struct.error):
