@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import orjson
@@ -115,22 +115,23 @@ class WindowReader:
         causes: list[CauseRow] = []
         fresh: dict[Endpoint, int] = {}
         setups: list[tuple[Endpoint, Setup]] = []
+        known = cast("dict[tuple[str, str], int]", self.endpoints)
         try:
             for line in lines:
                 record = orjson.loads(line)
-                endpoint = Endpoint(record["method"], record["endpoint"])
-                code = self.endpoints.get(endpoint)
+                named = record["method"], record["endpoint"]
+                code = known.get(named)
                 if code is None:
-                    code = fresh.setdefault(endpoint, len(self.endpoints) + len(fresh))
+                    code = fresh.setdefault(Endpoint(*named), len(known) + len(fresh))
                 row, counts = _columns(record, code)
                 rows.append(row)
                 lengths.append(len(counts) // 2)
                 flat += counts
                 if "connects" in record or "resent" in record:
-                    setups.append((endpoint, _setup(record)))
-                second = record["second"]
-                for cause, n in record.get("causes", {}).items():
-                    causes.append(CauseRow(second, code, cause, n))
+                    setups.append((Endpoint(*named), _setup(record)))
+                if "causes" in record:
+                    second = record["second"]
+                    causes += [CauseRow(second, code, *each) for each in record["causes"].items()]
             table = _whole(list(chain.from_iterable(rows))).reshape(len(rows), -1)
             cells = _whole(flat)
         except (ValueError, KeyError, TypeError, AttributeError, struct.error):
@@ -140,8 +141,8 @@ class WindowReader:
         self.endpoints.update(fresh)
         self.causes += causes
         for endpoint, setup in setups:
-            known = self.setups.setdefault(endpoint, Setup())
-            known += setup
+            whole = self.setups.setdefault(endpoint, Setup())
+            whole += setup
         self._rows.append(_with_totals(table, cells[1::2], np.array(lengths)))
         self._lengths.append(np.array(lengths))
         self._index.append(narrow(cells[::2]))

@@ -106,7 +106,10 @@ def legend(axes: Axes, *, columns: int = 4) -> None:
 def svg(figure: Figure, name: str) -> str:
     """The figure as an `<svg>` element to be put into a page; call it within `style(name)`."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
+        patch.set(facecolor="none", edgecolor="none")
+    # The same drawing as by savefig, which draws it once more beforehand to lay it out.
+    FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})  # type: ignore[no-untyped-call]
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     # An inline SVG needs no namespaces, and its metadata would name other sites.

@@ -1,0 +1,120 @@
+"""What a master makes of its workers' reports, down to the files of the run directory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gevent
+import pytest
+from locust import User, constant
+from locust.argument_parser import get_parser
+from locust.env import Environment
+
+import otaload.plugin  # noqa: F401 -- adds the options
+from otaload.live.counting import Counting
+from otaload.live.gathering import GATHER_S
+from otaload.live.plan import make_plan
+from otaload.live.recording import Recording
+from otaload.live.reports import Report, pack
+from otaload.record import Histogram, Window, WindowKey, window_from_json
+from otaload.record.packing import pack_window
+
+
+class Nobody(User):
+    """A user for the plan; none is ever started."""
+
+    host = "http://127.0.0.1"
+    wait_time = constant(1)
+
+
+@pytest.fixture
+def recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recording]:
+    """A recording that has begun, in a folder of its own."""
+    for name in ("API_BASE_URL", "LOAD_TEST_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    file = tmp_path / "nobody.py"
+    file.write_text('"""Nobody."""\n')
+    reports = str(tmp_path / "reports")
+    options = get_parser().parse_args(
+        ["-f", str(file), "--headless", "--run-time", "1h", "--reports-dir", reports]
+    )
+    environment = Environment(user_classes=[Nobody], parsed_options=options)
+    environment.create_local_runner()
+    plan = make_plan(environment, options, standing=None)
+    made = Recording(
+        environment, plan, Counting(environment), on_trouble=pytest.fail, on_refusal=pytest.fail
+    )
+    made.start()
+    yield made
+    finish(made)
+
+
+def finish(recording: Recording) -> dict[str, Any]:
+    """Close a recording, unless it is; the content of its run.json."""
+    file = recording.plan.run.path / "run.json"
+    if not json.loads(file.read_bytes())["complete"]:
+        recording.finish(interrupted=None, refused=None)
+    meta: dict[str, Any] = json.loads(file.read_bytes())
+    return meta
+
+
+def report(worker: str, sequence: int, *latencies_us: int) -> dict[str, bytes]:
+    """What a worker sends of second 7."""
+    window = Window()
+    window.successes = Histogram.of(latencies_us)
+    row = {"second": 7, "process": worker, "users": 1, "cpu": 0.1, "lag_ms": 1.0}
+    key = WindowKey(7, "GET", "/x")
+    return {"report": pack(Report(worker, sequence, 1, [(key, pack_window(window))], [row]))}
+
+
+def windows(recording: Recording) -> list[tuple[WindowKey, Window]]:
+    """The lines of windows.jsonl."""
+    lines = (recording.plan.run.path / "windows.jsonl").read_bytes().splitlines()
+    return [window_from_json(json.loads(line)) for line in lines]
+
+
+def test_many_workers_make_one_line_of_a_second(recording: Recording) -> None:
+    for number in range(30):
+        recording.take_report(f"w{number}", report(f"w{number}", 1, number))
+    gevent.sleep(GATHER_S * 3)
+
+    ((key, window),) = windows(recording)
+    assert key == WindowKey(7, "GET", "/x")
+    assert window.successes == Histogram.of(range(30))
+    rows = (recording.plan.run.path / "users.jsonl").read_text()
+    assert all(f'"process":"w{number}"' in rows for number in range(30))
+
+
+def test_a_report_of_the_last_moment_is_in_the_run(recording: Recording) -> None:
+    recording.take_report("w1", report("w1", 1, 5, 6))
+    finish(recording)
+
+    assert sum(window.n for _, window in windows(recording)) == 2
+
+
+def test_a_report_that_comes_while_the_service_is_asked_is_in_the_run(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        recording,
+        "_service_counters",
+        lambda: recording.take_report("w1", report("w1", 1, 5)),
+    )
+    finish(recording)
+
+    assert sum(window.n for _, window in windows(recording)) == 1
+
+
+def test_reports_that_cannot_be_read_are_noted_once_and_counted_each(recording: Recording) -> None:
+    for _ in range(5):
+        recording.take_report("w1", {"report": b"{}"})
+    meta = finish(recording)
+
+    assert [note for note in meta["notes"] if "cannot be read" in note] == [
+        "worker w1 sent a report that cannot be read: "
+        "it is not of this version; run the same otaload everywhere"
+    ]
+    assert meta["workers"][0]["gaps"] == 5
