@@ -84,7 +84,8 @@ class Difference:
     `change` is relative for latencies (0.05: 5 % slower) and absolute for error rates, and `low`
     and `high` are its interval with `confidence`.
     `smallest` is about the smallest change that would have been shown in 4 of 5 comparisons.
-    Without enough runs the finding is `INDICATIVE`, and there is neither interval nor `smallest`.
+    Without enough runs the finding is `INDICATIVE`, and there is neither interval nor `smallest`;
+    nor are there for the error rates of groups without any failure.
     """
 
     endpoint: str
@@ -247,6 +248,9 @@ def _difference(
     if min(len(before), len(after)) < LEAST_RUNS:
         return known
     found = mean_difference(before, after, least_error=least_error)
+    if found.standard_error == 0:
+        # Not one failure anywhere: alike, and nothing to tell from how far runs differ.
+        return replace(known, finding=Finding.NO_DIFFERENCE)
     low, high = found.bounds(confidence)
     smallest = found.smallest_shown(confidence, least=scale.inverse(least), power=POWER)
     finding = Finding.NO_DIFFERENCE
