@@ -157,7 +157,7 @@ def _listed(values: Sequence[str]) -> str:
 
 
 def _quoted(value: str) -> str:
-    return f"`{shorten(printable(value), 160)}`" if value else "none"
+    return f'"{shorten(printable(value), 160)}"' if value else "none"
 
 
 _NEEDED = (

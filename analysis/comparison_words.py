@@ -11,7 +11,9 @@ def finding_text(difference: Difference) -> str:
     """What became of a figure, in a few words."""
     if difference.finding is Finding.INDICATIVE:
         return "too few runs"
-    return "shown, but small" if difference.is_small else difference.finding.value
+    if difference.finding is Finding.NO_DIFFERENCE:
+        return "small" if difference.is_small else "none shown"
+    return difference.finding.value
 
 
 def value_text(value: float | None, metric: Metric) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from analysis import render
 from analysis.judge import judge
-from analysis.reports import LATEST, find_run
+from analysis.reports import LATEST, VERDICT, find_run
 from analysis.runs import Run, load_run
 from analysis.thresholds import Thresholds, load_thresholds
 from analysis.verdict import Verdict
@@ -15,6 +15,7 @@ from otaload.record.rundir import THRESHOLDS
 
 __all__ = [
     "LATEST",
+    "VERDICT",
     "find_run",
     "judge_directory",
     "report_directory",
@@ -22,7 +23,7 @@ __all__ = [
     "write_outputs",
 ]
 
-VERDICT, REPORT, JUNIT, SUMMARY = "verdict.json", "report.html", "junit.xml", "summary.md"
+REPORT, JUNIT, SUMMARY = "report.html", "junit.xml", "summary.md"
 
 
 def judge_directory(

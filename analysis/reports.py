@@ -8,6 +8,7 @@ from otaload.errors import RunUnreadableError
 from otaload.record.rundir import RUN
 
 LATEST = "latest"
+VERDICT = "verdict.json"
 
 
 def find_run(reports_dir: Path, name: str = LATEST) -> Path:

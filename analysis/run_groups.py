@@ -79,9 +79,9 @@ def find_groups(
             path = find_run(reports_dir, name)
             key = path.resolve()
             if key in named:
-                where = f"in group {label}" if named[key] == label else "in both groups"
+                where = f"twice in group {label}" if named[key] == label else "in both groups"
                 raise ConfigurationError(
-                    f"{path.name}: the run is named twice {where}; name each run once"
+                    f"{path.name}: the run is named {where}; name each run once"
                 )
             named[key] = label
             group.append(path)

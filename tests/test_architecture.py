@@ -27,6 +27,7 @@ ALLOWED = {
         *("staging.launch", "staging.errors", "staging.fault_spec"),
     },
     "otaload.plugin": {"otaload.live"},
+    "otaload.comparing": {"otaload.errors", "analysis"},
     "analysis": {"otaload", "otaload.errors", "otaload.yamlfile", "otaload.record"},
     "locustfiles": {
         *("otaload.errors", "otaload.targets", "otaload.http", "otaload.live.context"),

@@ -50,7 +50,7 @@ DEFINITIONS = (
         "points of an error rate. One regression makes the comparison one.",
     ),
     (
-        "Shown, but small",
+        "Small",
         "The interval leaves out no change, and the change is smaller than that.",
     ),
     (
@@ -88,7 +88,7 @@ def _banner(comparison: Comparison) -> Markup:
     box = element(
         "div",
         element("div", f"{SYMBOLS[finding]} {finding.value.upper()}", class_="tier"),
-        element("p", f"{sentence[:1].upper()}{sentence[1:]}", class_="headline"),
+        element("p", sentence, class_="headline"),
         element("p", facts, class_="quiet"),
         class_=f"banner {TIERS[finding].value}",
     )
@@ -143,7 +143,7 @@ def _strip(comparison: Comparison, difference: Difference, name: str) -> Markup:
     def draw() -> Figure:
         return strip_figure(groups, means, f"{name_of(metric)} of a run ({unit})")
 
-    title = f"{name_of(metric).capitalize()} of all requests"
+    title = f"{name_of(metric)} of all requests"
     text = "one mark a run, the earliest on top; the line is the mean"
     return figure_element(name, title, text, draw)
 
