@@ -27,7 +27,7 @@ class Trait(NamedTuple):
 def obstacles(before: Group, after: Group) -> list[str]:
     """Why the figures of these runs do not mean the same, or nothing."""
     found = _differences(_NEEDED, before, after)
-    found += [f"the endpoints differ: {told}" for told in _endpoint_differences(before, after)]
+    found += [f"the endpoints: {told}" for told in _endpoint_differences(before, after)]
     if any(run.meta.scenario == BREAKPOINT for run in (*before.runs, *after.runs)):
         found.append(
             "a breakpoint run ends at its limit, so its percentiles are those of another load each "
@@ -72,7 +72,7 @@ def _differences(traits: Iterable[Trait], before: Group, after: Group) -> list[s
                 f"{group.label} has {_listed(group_values)}"
                 for group, group_values in zip((before, after), values, strict=True)
             )
-            found.append(f"{trait.name} differs: {', '.join(sides)}")
+            found.append(f"{trait.name}: {', '.join(sides)}")
     return found
 
 
