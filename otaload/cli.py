@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from otaload import __version__
+from otaload.comparing import add_compare, add_history, compare, groups_spelled_out, history
 from otaload.errors import ConfigurationError, OtaloadError
 from otaload.yamlfile import did_you_mean
 
@@ -62,13 +63,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         from staging.server import main as serve
 
         return serve(arguments[1:])
-    options, rest = parser.parse_known_args(arguments)
+    options, rest = parser.parse_known_args(groups_spelled_out(arguments))
     if rest and options.command != "run":
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
         if options.command == "run":
             return _run(options, rest)
         command = {"judge": _judge, "report": _report, "check": _check, "seed": _seed}
+        command |= {"compare": compare, "history": history}
         return command[options.command](options)
     except OtaloadError as error:
         sys.stderr.write(f"otaload: error: {error}\n")
@@ -190,6 +192,8 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="the limits (default: the project's thresholds.yaml)",
     )
+    add_compare(commands, reports_dir=ROOT / "reports")
+    add_history(commands, reports_dir=ROOT / "reports")
     commands.add_parser(
         "staging",
         help="start the embedded service in the foreground",

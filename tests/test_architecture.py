@@ -32,6 +32,7 @@ ALLOWED = {
         *("otaload", "otaload.errors", "otaload.yamlfile", "otaload.record"),
         "otaload.phase",
     },
+    "otaload.comparing": {"otaload.errors", "analysis"},
     "locustfiles": {
         *("otaload.errors", "otaload.targets", "otaload.http", "otaload.live.context"),
         *("otaload.plugin", "otaload.phase"),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from analysis.figures import EndpointFigures
 from analysis.limits import Limits, Tier
@@ -23,11 +22,13 @@ from analysis.render.rows import (
     figure_cells,
     unproven,
 )
+from analysis.render.terminal import WIDTH
+from analysis.render.terminal import paint as _paint
+from analysis.render.terminal import table as _table
+from analysis.render.terminal import wrapped as _wrapped
 from analysis.verdict import Check, Outcome, Verdict
 
-WIDTH = 110
 SYMBOLS = {Tier.PASS: "✓", Tier.WARNING: "!", Tier.FAIL: "✗", Tier.INCONCLUSIVE: "?"}
-_COLOURS = {Tier.PASS: 32, Tier.WARNING: 33, Tier.FAIL: 31, Tier.INCONCLUSIVE: 35}
 _ENDPOINT_WIDTH, _FIGURES_ENDPOINT_WIDTH = 34, 28
 UNPROVEN = "too few requests to be 95 % sure; the exit code does not change"
 
@@ -150,31 +151,3 @@ def _unproven(checks: Sequence[Check]) -> list[str]:
     more = len(names) - len(shown)
     line = f"  {', '.join(shown)}{f', and {more} more' if more else ''}"
     return [f"Unproven: {UNPROVEN}", line, ""]
-
-
-def _table(
-    header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Iterable[int]
-) -> list[str]:
-    """The header, a rule and the rows, in columns; those in `right` are flush right."""
-    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
-    numeric = set(right)
-
-    def line(cells: Sequence[str]) -> str:
-        shown = [
-            cell.rjust(width) if i in numeric else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        ]
-        return ("  " + "  ".join(shown)).rstrip()
-
-    return [line(header), line(["-" * width for width in widths]), *(line(row) for row in rows)]
-
-
-def _wrapped(sentence: str, first: str, rest: str) -> list[str]:
-    flat = printable(sentence)  # also keeps escape sequences of a run off the terminal
-    return textwrap.wrap(flat, WIDTH, initial_indent=first, subsequent_indent=rest) or [first]
-
-
-def _paint(line: str, tier: Tier, *, colour: bool, bold: bool = False) -> str:
-    if not colour:
-        return line
-    return f"\x1b[{'1;' if bold else ''}{_COLOURS[tier]}m{line}\x1b[0m"

@@ -9,6 +9,7 @@ from analysis.quantities import format_count, plural
 from analysis.render.configuration import configuration
 from analysis.render.console import SYMBOLS, limits_text, meaning, tier_text
 from analysis.render.definitions import DEFINITIONS
+from analysis.render.document import document
 from analysis.render.markup import Markup, bullets, element, joined, pairs, table
 from analysis.render.rows import NO_REQUESTS, duration_text, failure_lines
 from analysis.render.sections import (
@@ -21,7 +22,6 @@ from analysis.render.sections import (
     p99_drift,
     stages,
 )
-from analysis.render.stylesheet import CSS
 from analysis.runs import Run
 from analysis.thresholds import Thresholds
 from analysis.verdict import Check, Outcome, Verdict
@@ -30,13 +30,6 @@ from analysis.verdict import Check, Outcome, Verdict
 def html(run: Run, verdict: Verdict, thresholds: Thresholds) -> str:
     """The whole report, from the verdict down to what each of its numbers means."""
     title = verdict.title or verdict.scenario
-    head = element(
-        "head",
-        Markup('<meta charset="utf-8">'),
-        Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
-        element("title", _title(verdict)),
-        element("style", Markup(CSS)),
-    )
     parts = (
         _section("Checks", _checks(verdict)),
         _section("Latency over time", latency(run, thresholds)),
@@ -55,7 +48,7 @@ def html(run: Run, verdict: Verdict, thresholds: Thresholds) -> str:
         element("header", element("h1", title), _banner(verdict)),
         element("main", *(part for part in parts if part), _footer(verdict)),
     )
-    return f'<!DOCTYPE html>\n<html lang="en">\n{head}\n{body}\n</html>\n'
+    return document(_title(verdict), body)
 
 
 def _title(verdict: Verdict) -> str:

@@ -137,24 +137,26 @@ def write_run(
     processes: Sequence[str] = ("local",),
     thresholds: str | None = None,
     seed: int = 1,
+    start_s: int = START_S,
 ) -> Path:
     """Write a run; `health` gives cores used and lag in ms of each process in a second."""
     rng = np.random.default_rng(seed)
-    content = smoke_meta(end=START_S + duration_s + 0.25) if meta is None else dict(meta)
+    times = {"start": start_s + 0.25, "end": start_s + duration_s + 0.25}
+    content = smoke_meta(**times) if meta is None else dict(meta)
     run = RunDirectory.create(
-        parent, scenario=str(content.get("scenario", "run")), start_s=START_S, meta=content
+        parent, scenario=str(content.get("scenario", "run")), start_s=start_s, meta=content
     )
     with run:
         for endpoint, part in (normal_traffic() if traffic is None else traffic).items():
-            run.append_windows(_windows(endpoint, part, duration_s, rng))
+            run.append_windows(_windows(endpoint, part, duration_s, rng, start_s))
         rows: list[dict[str, Any]] = []
         for t in range(duration_s):
             n = int(users(t))
-            rows.append({"second": START_S + t, "planned": n, "users": n})
+            rows.append({"second": start_s + t, "planned": n, "users": n})
             if health is not None:
                 cpu, lag_ms = health(t)
                 rows += [
-                    {"second": START_S + t, "process": p, "users": n, "cpu": cpu, "lag_ms": lag_ms}
+                    {"second": start_s + t, "process": p, "users": n, "cpu": cpu, "lag_ms": lag_ms}
                     for p in processes
                 ]
         run.append_users(rows)
@@ -167,7 +169,7 @@ def write_run(
 
 
 def _windows(
-    endpoint: str, part: Traffic, duration_s: int, rng: np.random.Generator
+    endpoint: str, part: Traffic, duration_s: int, rng: np.random.Generator, start_s: int
 ) -> list[tuple[WindowKey, Window]]:
     windows = []
     for t in range(part.from_s, min(duration_s, part.to_s)):
@@ -182,7 +184,7 @@ def _windows(
             window += window_of([], causes)
         window.bytes_in = part.bytes_in * len(values)
         if window.n:
-            windows.append((WindowKey(START_S + t, part.method, endpoint), window))
+            windows.append((WindowKey(start_s + t, part.method, endpoint), window))
     return windows
 
 

@@ -45,7 +45,12 @@ def recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recor
     environment.create_local_runner()
     plan = make_plan(environment, options, standing=None)
     made = Recording(
-        environment, plan, Counting(environment), on_trouble=pytest.fail, on_refusal=pytest.fail
+        environment,
+        plan,
+        Counting(environment),
+        on_trouble=pytest.fail,
+        on_refusal=pytest.fail,
+        on_abort=pytest.fail,
     )
     made.start()
     yield made

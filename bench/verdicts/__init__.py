@@ -1,0 +1,1 @@
+"""Verdicts on simulated runs with known answers: the acceptance table."""
