@@ -20,17 +20,18 @@ ALLOWED = {
     "otaload.yamlfile": {"otaload.errors"},
     "otaload.targets": {"otaload.errors", "otaload.yamlfile"},
     "otaload.http": set(),
+    "otaload.arrivals": set(),
     "otaload.record": {"otaload.errors"},
     "otaload.live": {
         *("otaload", "otaload.errors", "otaload.yamlfile", "otaload.targets", "otaload.record"),
-        *("otaload.http", "analysis.thresholds", "analysis.limits"),
+        *("otaload.http", "otaload.arrivals", "analysis.thresholds", "analysis.limits"),
         *("staging.launch", "staging.errors", "staging.fault_spec"),
     },
     "otaload.plugin": {"otaload.live"},
     "analysis": {"otaload", "otaload.errors", "otaload.yamlfile", "otaload.record"},
     "locustfiles": {
         *("otaload.errors", "otaload.targets", "otaload.http", "otaload.live.context"),
-        "otaload.plugin",
+        *("otaload.plugin", "otaload.arrivals"),
     },
 }
 ROOMS = ("staging", "otaload", "analysis", "locustfiles")

@@ -2,6 +2,7 @@
 
 # Recording, judging and reporting come with every scenario.
 import otaload.plugin as _plugin  # noqa: F401
+from locustfiles.profiles.arrivals import ArrivalHold, ArrivalRamp, ArrivalSteps
 from locustfiles.profiles.curves import (
     FOREVER,
     Hold,
@@ -16,6 +17,9 @@ from locustfiles.profiles.profile import Profile
 
 __all__ = [
     "FOREVER",
+    "ArrivalHold",
+    "ArrivalRamp",
+    "ArrivalSteps",
     "Hold",
     "Profile",
     "Ramp",

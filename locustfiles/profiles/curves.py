@@ -43,13 +43,18 @@ class Steps:
 
 @dataclass(frozen=True)
 class Stage:
-    """A hold, ramp or step laid on the time axis; seconds since the start of the run."""
+    """A hold, ramp or step laid on the time axis; seconds since the start of the run.
+
+    The rates are arrivals per second, None where users are planned instead.
+    """
 
     name: str
     start_s: float
     end_s: float
     users_from: int
     users_to: int
+    rate_from: float | None = None
+    rate_to: float | None = None
 
 
 def lay_out(
