@@ -59,6 +59,8 @@ class StageFigures:
     users_to: float
     figures: Figures
     whole: bool = True
+    rate_from: float | None = None
+    rate_to: float | None = None
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,8 @@ def stage_figures(run: Run) -> tuple[StageFigures, ...]:
                 stage.users_to,
                 figures,
                 whole=end_s >= stage.end_s,
+                rate_from=stage.rate_from,
+                rate_to=stage.rate_to,
             )
         )
     return tuple(found)

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from analysis.arrivals import arrival_figures
 from analysis.checks import threshold_checks
 from analysis.drift import drift_check, run_drift
 from analysis.figures import endpoint_figures, failure_causes
-from analysis.finding import Finding, badness, find
+from analysis.finding import Finding, badness, find, with_arrivals
 from analysis.limits import ALL_REQUESTS, DRIFT, Tier
 from analysis.quantities import format_duration
 from analysis.thresholds import Thresholds
@@ -50,7 +51,11 @@ def judge(
     is_judged = bool(checks) or run.meta.scenario == BREAKPOINT
     if run.endpoints and not is_judged and not trouble.outcome:
         trouble = replace(trouble, inconclusive=("no threshold applies to this run",))
+    arrivals = arrival_figures(run)
     finding = find(run, checks)
+    if run.meta.scenario != BREAKPOINT:  # which goes on until arrivals are missed
+        finding = with_arrivals(finding, arrivals)
+    notes += [arrivals.sentence] if arrivals else []
     tier = finding.tier if trouble.outcome is None else Tier.INCONCLUSIVE
     outcome = trouble.outcome or Outcome(tier.value)
     cut_short = not run.meta.complete or bool(run.meta.interrupted)
@@ -75,6 +80,7 @@ def judge(
         drain_s=round(run.drain_s),
         endpoints=endpoint_figures(run),
         causes=failure_causes(run),
+        arrivals=arrivals,
         requests=requests,
         failures=failures,
         thresholds=thresholds.source,

@@ -15,13 +15,18 @@ from analysis.quantities import shorten
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the load's profile, in seconds after the start; one that never ends ends at inf."""
+    """A part of the load's profile, in seconds after the start; one that never ends ends at inf.
+
+    The rates are arrivals per second, None where the load is planned in users.
+    """
 
     name: str
     start_s: float
     end_s: float
     users_from: float
     users_to: float
+    rate_from: float | None = None
+    rate_to: float | None = None
 
 
 @dataclass(frozen=True)
@@ -199,7 +204,9 @@ def _stage(item: object) -> Stage | None:
         end_s = math.inf  # an endless stage, which the end of the run ends
     if start_s is None or end_s is None or end_s < start_s:
         return None
-    return Stage(str(item.get("name") or "stage"), start_s, end_s, users_from or 0, users_to or 0)
+    rates = _number(item.get("rate_from")), _number(item.get("rate_to"))
+    name = str(item.get("name") or "stage")
+    return Stage(name, start_s, end_s, users_from or 0, users_to or 0, *rates)
 
 
 def _worker(item: object) -> Worker | None:

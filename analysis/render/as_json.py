@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from analysis.arrivals import ArrivalFigures
 from analysis.limits import Bound
 from analysis.verdict import VERDICT_FORMAT, Check, Verdict
 
@@ -44,8 +45,13 @@ def verdict_content(verdict: Verdict) -> dict[str, Any]:
             {"endpoint": row.endpoint, **asdict(row.figures)} for row in verdict.endpoints
         ],
         "failures_by_cause": [asdict(cause) for cause in verdict.causes],
+        "arrivals": None if verdict.arrivals is None else _arrivals_content(verdict.arrivals),
         "checks": [_check_content(check) for check in verdict.checks],
     }
+
+
+def _arrivals_content(figures: ArrivalFigures) -> dict[str, Any]:
+    return {**asdict(figures), "missed_ratio": figures.missed_ratio}
 
 
 def _check_content(check: Check) -> dict[str, Any]:

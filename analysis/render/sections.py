@@ -9,6 +9,7 @@ from itertools import count
 import pandas as pd
 from matplotlib.figure import Figure
 
+from analysis.arrivals import has_arrivals, load_text
 from analysis.drift import run_drift
 from analysis.figures import Figures, endpoint_figures, failure_causes, stage_figures
 from analysis.judge import SOAK
@@ -155,12 +156,12 @@ def stages(run: Run) -> Markup:
         (
             stage.name,
             f"{format_duration(stage.start_s)} – {format_duration(stage.end_s)}",
-            f"{stage.users_from:g} → {stage.users_to:g}",
+            load_text(stage, f"{stage.users_from:g} → {stage.users_to:g}"),
             *_figures(stage.figures),
         )
         for stage in reached
     ]
-    columns = ("Stage", "Time", "Users", *_COLUMNS)
+    columns = ("Stage", "Time", "Arrivals" if has_arrivals(run) else "Users", *_COLUMNS)
     shown = table(columns, rows, numeric=range(3, len(columns)))
     later = len(run.meta.stages) - len(reached)
     if not later:

@@ -27,6 +27,8 @@ class Course:
     def __init__(self, curve: Curve) -> None:
         self._curve = curve
         self._shares: list[_Share] = []
+        self._passed = 0
+        """Every arrival below this number has come, or is not ours."""
         self._number = 0
         self._due_s: float | None = None
 
@@ -44,17 +46,17 @@ class Course:
 
     def advance(self) -> None:
         """The next arrival has come; go on to the one after it."""
-        self._number += 1
+        self._passed = self._number + 1
         self._seek()
 
     def _seek(self) -> None:
         shares = self._shares
         # What has been passed is passed; only the share in force and those after it still matter.
-        while len(shares) > 1 and shares[1].first <= self._number:
+        while len(shares) > 1 and shares[1].first <= self._passed:
             del shares[0]
         for at, share in enumerate(shares):
             end = shares[at + 1].first if at + 1 < len(shares) else math.inf
-            number = max(self._number, share.first)
+            number = max(self._passed, share.first)
             number += (share.index - number) % share.count
             if number < end:
                 self._number = number

@@ -50,7 +50,8 @@ class Desk:
         self._tasks: dict[type, list[Callable[[Any], None]]] = {}
         self._counts: dict[int, Counts] = {}
         self._busy = 0
-        self._greenlet: gevent.Greenlet[[], None] | None = None
+        self._loop: Any = None
+        self._timer: Any = None
 
     def start_at(self, start_s: float) -> None:
         """Set the start of the run on this machine's clock."""
@@ -59,13 +60,15 @@ class Desk:
 
     def open(self) -> None:
         """Begin to hand out arrivals."""
-        self._greenlet = gevent.spawn(self._run)
+        self._loop = gevent.get_hub().loop
+        self._set_timer()
 
     def close(self) -> None:
-        """Hand out no more; those that were handed out are started."""
-        if self._greenlet is not None:
-            self._greenlet.kill()
-            self._greenlet = None
+        """Hand out no more; those that were handed out have been started."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer.close()
+        self._loop = self._timer = None
 
     def share(self, from_s: float, *, index: int, count: int) -> None:
         """From a moment of the run on, take every `count`-th arrival."""
@@ -77,7 +80,6 @@ class Desk:
         if kind not in self._tasks:
             self._tasks[kind] = [self._on_arrival(task) for task in user.tasks]
         user.tasks = self._tasks[kind]
-        user.wait_time = _no_time
 
     def take(self, *, before_second: int | None = None) -> Counts | None:
         """What was counted since the last time (of seconds before one), or None for nothing."""
@@ -102,6 +104,9 @@ class Desk:
 
     def _await(self, user: Any) -> None:
         """Stand by until an arrival comes; a user that is stopped meanwhile ends here."""
+        # The wait is here and not between tasks, where a user that is being stopped would drop the
+        # arrival that it was just given.
+        user._taskset_instance.wait = _no_wait
         waiting: Waiter[float] = Waiter()
         free = self._free[type(user).__name__]
         free[user] = waiting
@@ -117,16 +122,23 @@ class Desk:
         counts.lag_max_s = max(counts.lag_max_s, lag_s)
         counts.busy = max(counts.busy, self._busy + 1)
 
-    def _run(self) -> None:
-        course, clock = self._course, self._clock
-        while True:
-            due_s = course.due_s
-            left_s = LOOK_S if due_s is None else self._epoch + due_s - clock()
-            if left_s > 0 or due_s is None:
-                gevent.sleep(min(left_s, LOOK_S))
-                continue
-            self._hand_out(due_s)
+    def _set_timer(self) -> None:
+        due_s = self._course.due_s
+        left_s = LOOK_S if due_s is None else self._epoch + due_s - self._clock()
+        # A timer of the event loop itself: a greenlet that sleeps would cost as much as a request.
+        self._timer = self._loop.timer(min(max(left_s, 0.0), LOOK_S))
+        self._timer.start(self._on_timer)
+
+    def _on_timer(self) -> None:
+        # Only what was due by now: a desk that cannot keep up must let answers in between.
+        self._timer.close()
+        now_s = self._clock() - self._epoch
+        course = self._course
+        while (due_s := course.due_s) is not None and due_s <= now_s:
             course.advance()
+            self._hand_out(due_s)
+        if self._loop is not None:
+            self._set_timer()
 
     def _hand_out(self, due_s: float) -> None:
         counts = self._counts_of(due_s)
@@ -137,7 +149,7 @@ class Desk:
             if user._state == LOCUST_STATE_WAITING:
                 # From now on a stop lets it finish its task, as that of any user at work.
                 user._state = LOCUST_STATE_RUNNING
-                gevent.get_hub().loop.run_callback(waiting.switch, due_s)
+                waiting.switch(due_s)  # comes back when the user waits for its first answer
                 return
         counts.missed += 1
 
@@ -149,5 +161,5 @@ class Desk:
         return counts
 
 
-def _no_time() -> float:
-    return 0.0
+def _no_wait() -> None:
+    """In place of Locust's pause between two tasks of a user."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 class Turns:
-    """A smooth weighted round: after n turns each name had its share of n, to within one turn."""
+    """A smooth weighted round: at no time has a name had a whole turn more than its share."""
 
     def __init__(self, weights: Mapping[str, float]) -> None:
         chosen = {name: float(weight) for name, weight in weights.items() if weight > 0}
