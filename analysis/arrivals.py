@@ -159,7 +159,7 @@ def arrival_series(run: Run, width_s: int) -> pd.DataFrame:
     seconds[-1] = run.duration_s - (n_bins - 1) * width_s
     rates = frame[["planned", "started", "missed"]].div(seconds, axis=0)
     rates.insert(0, "t_s", (np.arange(n_bins) + 0.5) * width_s)
-    return rates.assign(busy=frame["busy"])
+    return rates.assign(busy=frame["busy"]).reset_index(drop=True)
 
 
 def load_text(stage: StageFigures, users: str) -> str:

@@ -84,11 +84,18 @@ def lay_out_arrivals(
                 add(part.name, part.seconds, per_s, part.to_per_s)
                 per_s = part.to_per_s
             case ArrivalSteps():
-                # Counted, because a sum of fractions may fall just short of the last step.
-                for number in range(1, math.floor(part.to_per_s / part.step_per_s + 1e-9) + 1):
+                for number in range(1, _steps(part) + 1):
                     per_s = number * part.step_per_s
                     add(f"{part.name} {per_s * rate_scale:g}/s", part.seconds, per_s, per_s)
     return tuple(stages)
+
+
+def _steps(part: ArrivalSteps) -> int:
+    """How many steps there are; none where they make no sense, of which `why_wrong` tells."""
+    if not 0 < part.step_per_s <= part.to_per_s < math.inf:
+        return 0
+    # Counted, because a sum of fractions may fall just short of the last step.
+    return math.floor(part.to_per_s / part.step_per_s + 1e-9)
 
 
 def rate_at(stages: Sequence[Stage], elapsed_s: float) -> float | None:
