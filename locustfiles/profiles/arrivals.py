@@ -16,7 +16,7 @@ from otaload.arrivals import Stretch
 READY_S = 4.0
 """Before the first arrival: workers report once a second, and are then told their shares."""
 READY_S_PER_USER = 0.001
-"""A user takes about a quarter of a millisecond to make; a busy machine takes longer."""
+"""A user takes 0.05 to 0.1 ms to make; a busy machine may take ten times that."""
 TAIL_S = 1.0
 """After the last arrival: processes may wake late, and their clocks differ a little."""
 

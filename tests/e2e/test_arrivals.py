@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -119,6 +121,44 @@ def test_a_worker_that_joins_takes_its_share_and_the_rate_stays_the_same(bench: 
     assert len(ended.meta["workers"]) == 2
     assert len({row["process"] for row in rows(ended)}) == 2
     assert_conserved(ended, 1400)
+
+
+def test_a_worker_that_leaves_hands_its_share_to_the_others(bench: Bench) -> None:
+    port = str(free_ports(1)[0])
+    master = start_master(bench, port, "ArrivalHold(per_s=100, seconds=14)", 2)
+    workers = [start_worker(bench, port, name) for name in ("first", "second")]
+    bench.await_line("recording to")
+    time.sleep(8)
+    workers[0].send_signal(signal.SIGTERM)
+    ended = bench.wait(master)
+
+    assert ended.code == 91, ended.output
+    assert "left before the run was over" in ended.output
+    assert total(ended, "started") == ended.totals()[REGISTER].requests
+    assert total(ended, "planned") == total(ended, "started") + total(ended, "missed")
+    # Half of the rate was away from its leave to the next share, a few seconds at most.
+    assert 1400 - 50 * 4 <= total(ended, "planned") < 1400
+    last = max(row["second"] for row in rows(ended)) - 1
+    alone = [row for row in rows(ended) if row["second"] in (last - 1, last - 2)]
+    assert {row["process"] for row in alone} == {alone[0]["process"]}
+    assert [row["arrivals"]["planned"] for row in alone] == [100, 100]
+
+
+def test_ctrl_c_in_the_middle_loses_no_arrival(bench: Bench) -> None:
+    file = scenario(bench, "ArrivalHold(per_s=200, seconds=30)")
+    process = bench.start(
+        *bench.options(file, "--processes", "2", "--faults", "latency:ms=300"),
+    )
+    bench.await_line("recording to")
+    time.sleep(9.4)
+    os.killpg(process.pid, signal.SIGINT)
+    ended = bench.wait(process)
+
+    assert ended.code == 105, ended.output
+    assert 500 < total(ended, "planned") < 2000
+    assert total(ended, "planned") == total(ended, "started") + total(ended, "missed")
+    assert total(ended, "started") == ended.totals()[REGISTER].requests
+    assert_reconciled(ended)
 
 
 def test_a_service_that_stalls_makes_arrivals_miss_and_the_run_a_warning(bench: Bench) -> None:
