@@ -6,8 +6,8 @@ its users and counts.
 
 from otaload.arrivals.counts import Counts
 from otaload.arrivals.course import Course
-from otaload.arrivals.curve import Curve, Stretch
+from otaload.arrivals.curve import Curve, Stretch, spliced
 from otaload.arrivals.desk import Desk
 from otaload.arrivals.turns import Turns
 
-__all__ = ["Counts", "Course", "Curve", "Desk", "Stretch", "Turns"]
+__all__ = ["Counts", "Course", "Curve", "Desk", "Stretch", "Turns", "spliced"]

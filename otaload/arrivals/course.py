@@ -44,6 +44,11 @@ class Course:
         self._shares.append(_Share(first, index, count))
         self._seek()
 
+    def replan(self, curve: Curve) -> None:
+        """Go on by another curve, which must be the same up to now."""
+        self._curve = curve
+        self._seek()
+
     def advance(self) -> None:
         """The next arrival has come; go on to the one after it."""
         self._passed = self._number + 1

@@ -59,14 +59,10 @@ class Curve:
         for stretch in stretches:
             if stretch.start_s >= end_s or stretch.end_s <= stretch.start_s:
                 continue
-            last_s = min(stretch.end_s, end_s)
-            cut = stretch
-            if last_s < stretch.end_s:
-                at_cut = stretch.rate_at(last_s)
-                cut = Stretch(stretch.start_s, last_s, stretch.from_per_s, at_cut)
+            cut = _between(stretch, stretch.start_s, end_s)
             self._stretches.append(cut)
             self._before.append(self.total)
-            self.total += cut.count(last_s)
+            self.total += cut.count(cut.end_s)
 
     @property
     def arrivals(self) -> float:
@@ -89,6 +85,21 @@ class Curve:
         while at > 0 and self._before[at] == count:  # due at the very end of the one before
             at -= 1
         return self._stretches[at].time_of(count - self._before[at])
+
+
+def spliced(
+    before: Iterable[Stretch], after: Iterable[Stretch], at_s: float
+) -> tuple[Stretch, ...]:
+    """One row of stretches up to a moment and another one from there on."""
+    first = [_between(stretch, 0.0, at_s) for stretch in before if stretch.start_s < at_s]
+    then = [_between(stretch, at_s, math.inf) for stretch in after if stretch.end_s > at_s]
+    return (*first, *then)
+
+
+def _between(stretch: Stretch, start_s: float, end_s: float) -> Stretch:
+    start_s, end_s = max(stretch.start_s, start_s), min(stretch.end_s, end_s)
+    to_per_s = stretch.to_per_s if math.isinf(end_s) else stretch.rate_at(end_s)
+    return Stretch(start_s, end_s, stretch.rate_at(start_s), to_per_s)
 
 
 def _whole(count: float) -> int:

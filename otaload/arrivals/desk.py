@@ -74,6 +74,10 @@ class Desk:
         """From a moment of the run on, take every `count`-th arrival."""
         self._course.share(from_s, index=index, count=count)
 
+    def replan(self, curve: Curve) -> None:
+        """Go on by another curve, which must be the same up to now."""
+        self._course.replan(curve)
+
     def employ(self, user: Any) -> None:
         """Have a user do its task once for each arrival that it gets, in place of thinking."""
         kind = type(user)

@@ -20,40 +20,47 @@ AHEAD_S = 1.0
 
 
 class Shares:
-    """The master's side: who takes which arrivals, dealt anew when the members change."""
+    """The master's side: who takes which arrivals, dealt anew when members or plan change."""
 
-    def __init__(self, plan: ArrivalPlan) -> None:
-        self._plan = plan
+    def __init__(self) -> None:
         self._members: Set[str] = frozenset()
+        self._plan: ArrivalPlan | None = None
 
-    def deal(self, members: Set[str], *, now_s: float) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The message for each member, by its id; none while they are the same as before."""
-        if not members or members == self._members:
+    def deal(
+        self, members: Set[str], plan: ArrivalPlan, *, now_s: float
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The message for each member, by its id; none while all is as before."""
+        if not members or (members == self._members and plan == self._plan):
             return
-        self._members = frozenset(members)
+        self._members, self._plan = frozenset(members), plan
         # Before the first arrival nothing can be dealt twice, so all begin with it.
-        from_s = max(self._plan.first_s, now_s - self._plan.start_s + AHEAD_S)
+        from_s = max(plan.first_s, now_s - plan.start_s + AHEAD_S)
         for index, member in enumerate(sorted(members)):
             yield (
                 member,
                 {
-                    "start_s": self._plan.start_s,
+                    "start_s": plan.start_s,
                     "sent_s": now_s,
                     "from_s": from_s,
                     "index": index,
                     "count": len(members),
+                    "plan": plan.as_json(),
                 },
             )
 
 
 class ArrivalRecord:
-    """One run's arrivals; every method does nothing where the scenario plans users instead."""
+    """One run's arrivals; every method does nothing where the scenario plans users instead.
+
+    A profile may change its timeline while it runs, as a search for a limit does; what lies more
+    than `AHEAD_S` and a flush ahead is then played as it says.
+    """
 
     def __init__(self, environment: Environment, scenario: Scenario, *, start_s: float) -> None:
         self._process = ProcessArrivals(environment)
-        self._shape = scenario.shape
-        self._plan = ArrivalPlan.of(scenario, start_s=start_s)
-        self._shares = None if self._plan is None else Shares(self._plan)
+        self._scenario = scenario
+        self._shares = Shares()
+        self._wanted = self._plan = ArrivalPlan.of(scenario, start_s=start_s)
         self._start_s = start_s
         self._arrived = self._missed = 0
 
@@ -75,17 +82,26 @@ class ArrivalRecord:
         """What this process's row of `users.jsonl` has of arrivals."""
         return self._process.keys(before_second)
 
-    def deal(self, master: MasterRunner, members: Set[str], *, now_s: float) -> None:
-        """Tell the members their shares, if they are others than before."""
-        if self._shares is not None:
-            for member, share in self._shares.deal(members, now_s=now_s):
+    def update(self, master: MasterRunner | None, members: Set[str], *, now_s: float) -> None:
+        """Have every process take its share of what the profile now plans; once a second."""
+        wanted = ArrivalPlan.of(self._scenario, start_s=self._start_s)
+        if wanted is None or self._plan is None:
+            return
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self._plan = self._plan.changed_to(wanted, now_s - self._start_s + AHEAD_S)
+            if master is None:
+                self._process.replan(self._plan)
+        if master is not None:
+            for member, share in self._shares.deal(members, self._plan, now_s=now_s):
                 master.send_message(SHARE, share, client_id=member)
 
     def planned(self, now_s: float) -> dict[str, float]:
         """What the row of the whole run has: the rate that is planned for now."""
-        if self._plan is None or self._shape is None:
+        shape = self._scenario.shape
+        if self._plan is None or shape is None:
             return {}
-        return {"rate": round(self._shape.rate_at(now_s - self._start_s) or 0.0, 3)}
+        return {"rate": round(shape.rate_at(now_s - self._start_s) or 0.0, 3)}
 
     def count(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Add up what rows of processes have."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from locust.dispatch import UsersDispatcher
 from locust.env import Environment
 
-from otaload.arrivals import Curve, Desk, Stretch
+from otaload.arrivals import Curve, Desk, Stretch, spliced
 from otaload.http import LeanHttpUser
 from otaload.live.scenario import Scenario
 
@@ -69,6 +69,15 @@ class ArrivalPlan:
         )
 
     @property
+    def curve(self) -> Curve:
+        """When the arrivals are due."""
+        return Curve(self.stretches, end_s=self.end_s)
+
+    def changed_to(self, other: ArrivalPlan, at_s: float) -> ArrivalPlan:
+        """This plan up to a moment of the run and another one from there on."""
+        return replace(other, stretches=spliced(self.stretches, other.stretches, at_s))
+
+    @property
     def first_s(self) -> float:
         """When the rate first leaves zero."""
         for stretch in self.stretches:
@@ -93,8 +102,7 @@ class ProcessArrivals:
         self._dealt = False
         if plan is not None:
             found = self._plan = ArrivalPlan.from_json(plan)
-            curve = Curve(found.stretches, end_s=found.end_s)
-            self._desk = Desk(curve, found.weights, start_s=found.start_s)
+            self._desk = Desk(found.curve, found.weights, start_s=found.start_s)
             self._desk.open()
         setattr(self._environment, ATTRIBUTE, self._desk)
 
@@ -111,7 +119,13 @@ class ProcessArrivals:
         if not self._dealt and abs(ahead_s) >= SAME_CLOCK_S:
             self._desk.start_at(self._plan.start_s + ahead_s)
         self._dealt = True
+        self.replan(ArrivalPlan.from_json(share["plan"]))
         self._desk.share(share["from_s"], index=share["index"], count=share["count"])
+
+    def replan(self, plan: ArrivalPlan) -> None:
+        """Go on by another plan, which is the same up to now."""
+        if self._desk is not None:
+            self._desk.replan(plan.curve)
 
     def close(self) -> None:
         """No further arrival is handed out; what was counted can still be asked for."""

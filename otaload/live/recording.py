@@ -224,9 +224,9 @@ class Recording:
             gevent.sleep(FLUSH_S - time.time() % FLUSH_S)
             now_s = time.time()
             self._flush(before_second=int(now_s))
-            if self._master is not None and not self._ledger.draining:
-                members = self._ledger.at_work() & self._present()
-                self._arrivals.deal(self._master, members, now_s=now_s)
+            if not self._ledger.draining:
+                members = self._ledger.at_work() & self._present() if self._master else set()
+                self._arrivals.update(self._master, members, now_s=now_s)
             self._watch_limit(now_s)
             if headless and now_s >= next_line_s:
                 next_line_s += PROGRESS_S

@@ -99,6 +99,16 @@ def test_a_share_that_comes_late_hands_nothing_out_twice() -> None:
     assert rest_of(course)[0] == ALL[30]
 
 
+def test_a_course_goes_on_by_another_curve_without_a_gap_or_a_repeat() -> None:
+    course = Course(CURVE)
+    course.share(0, index=0, count=1)
+    for _ in range(50):
+        course.advance()
+    course.replan(Curve([Stretch(0, 5, 20, 20), Stretch(5, 10, 2, 2)]))
+
+    assert rest_of(course)[:60] == pytest.approx([*ALL[50:100], *(5.25 + n / 2 for n in range(10))])
+
+
 def test_turns_follow_the_weights_and_interleave() -> None:
     turns = Turns({"check": 70, "download": 20, "register": 10})
     found = [turns.next() for _ in range(1000)]

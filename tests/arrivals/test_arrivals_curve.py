@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otaload.arrivals import Curve, Stretch
+from otaload.arrivals import Curve, Stretch, spliced
 
 
 def dues(curve: Curve) -> list[float]:
@@ -78,6 +78,16 @@ def test_after_eight_hours_arrivals_are_still_due_to_the_microsecond() -> None:
     number = 29_000_000
 
     assert curve.due_s(number) == pytest.approx(30 + (number + 0.5 - 15_000) / 1000, abs=1e-6)
+
+
+def test_spliced_stretches_are_the_one_row_before_and_the_other_after() -> None:
+    ramp, level = Stretch(0, 10, 0, 100), Stretch(0, math.inf, 7, 7)
+    curve = Curve(spliced([ramp], [level], 4))
+
+    assert in_seconds(Curve(spliced([ramp], [level], 4), end_s=8), 8) == [5, 15, 25, 35, 7, 7, 7, 7]
+    assert [curve.due_s(n) for n in range(80)] == pytest.approx(
+        [Curve([ramp]).due_s(n) for n in range(80)]
+    )
 
 
 RATES = st.floats(0, 50)

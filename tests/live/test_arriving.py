@@ -6,6 +6,7 @@ import json
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
@@ -82,9 +83,9 @@ def test_a_profile_of_users_has_no_arrivals() -> None:
 
 
 def test_all_shares_count_from_the_first_arrival_while_there_was_none(plan: ArrivalPlan) -> None:
-    shares = Shares(plan)
-    alone = dict(shares.deal({"a"}, now_s=1001))
-    both = dict(shares.deal({"a", "b"}, now_s=1002))
+    shares = Shares()
+    alone = dict(shares.deal({"a"}, plan, now_s=1001))
+    both = dict(shares.deal({"a", "b"}, plan, now_s=1002))
 
     assert plan.first_s > 4
     assert (alone["a"]["from_s"], alone["a"]["count"]) == (plan.first_s, 1)
@@ -95,18 +96,46 @@ def test_all_shares_count_from_the_first_arrival_while_there_was_none(plan: Arri
 def test_shares_are_dealt_anew_a_second_ahead_only_when_the_members_change(
     plan: ArrivalPlan,
 ) -> None:
-    shares = Shares(plan)
-    list(shares.deal({"a", "b"}, now_s=1002))
+    shares = Shares()
+    list(shares.deal({"a", "b"}, plan, now_s=1002))
 
-    assert list(shares.deal({"b", "a"}, now_s=1010)) == []
-    assert list(shares.deal(set(), now_s=1010)) == []
-    assert dict(shares.deal({"b"}, now_s=1011))["b"] == {
+    assert list(shares.deal({"b", "a"}, plan, now_s=1010)) == []
+    assert list(shares.deal(set(), plan, now_s=1010)) == []
+    assert dict(shares.deal({"b"}, plan, now_s=1011))["b"] == {
         "start_s": 1000.0,
         "sent_s": 1011,
         "from_s": 12.0,
         "index": 0,
         "count": 1,
+        "plan": plan.as_json(),
     }
+
+
+def test_a_changed_plan_is_dealt_to_the_same_members(plan: ArrivalPlan) -> None:
+    shares = Shares()
+    list(shares.deal({"a"}, plan, now_s=1010))
+    other = plan.changed_to(replace(plan, stretches=(Stretch(0, 60, 7, 7),)), 15)
+    dealt = dict(shares.deal({"a"}, other, now_s=1011))
+
+    assert ArrivalPlan.from_json(dealt["a"]["plan"]) == other
+    assert list(shares.deal({"a"}, other, now_s=1012)) == []
+    assert other.curve.number_at(15) == plan.curve.number_at(15)
+    assert other.curve.number_at(20) == pytest.approx(plan.curve.number_at(15) + 35, abs=1)
+
+
+def test_a_timeline_that_changes_under_way_is_played_from_a_second_ahead() -> None:
+    mine = Open()
+    start_s = time.time() - 6.0
+    record = ArrivalRecord(Environment(), scenario(mine), start_s=start_s)
+    record.begin()
+    mine.timeline = (*mine.timeline[:1], replace(mine.timeline[1], rate_from=5.0, rate_to=5.0))
+    record.update(None, set(), now_s=start_s + 6.0)
+    curve: Any = record._process._desk._course._curve
+    ready_s = mine.timeline[0].end_s
+
+    assert curve.number_at(7) == pytest.approx(50 * (7 - ready_s), abs=1)
+    assert curve.number_at(9) == pytest.approx(50 * (7 - ready_s) + 10, abs=1)
+    record.close()
 
 
 class Fake(LeanHttpUser):
@@ -133,7 +162,7 @@ def first_due_s(process: ProcessArrivals, *, sent_s: float, now_s: float, run_s:
     )
     process.begin(plan.as_json())
     share: dict[str, Any] = {"start_s": run_s, "sent_s": sent_s, "from_s": 100}
-    process.on_share({**share, "index": 0, "count": 1}, now_s=now_s)
+    process.on_share({**share, "index": 0, "count": 1, "plan": plan.as_json()}, now_s=now_s)
     desk: Any = process._desk
     assert desk._course.due_s == 100.5
     return time.time() + (desk._epoch + desk._course.due_s - time.monotonic())
