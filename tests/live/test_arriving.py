@@ -219,7 +219,7 @@ def test_locusts_own_dispatcher_may_leave_a_worker_without_a_class() -> None:
     assert sent[0] != sent[1]
 
 
-def test_only_functions_of_lean_users_can_take_arrivals() -> None:
+def test_what_cannot_take_arrivals_is_told() -> None:
     class Foreign(HttpUser):
         @task
         def nothing(self) -> None:
@@ -236,7 +236,9 @@ def test_only_functions_of_lean_users_can_take_arrivals() -> None:
     def with_mix(cls: type) -> Scenario:
         return scenario(type("Mine", (Open,), {"mix": {cls: 1}})())
 
+    looking = type("Looking", (Open,), {"finds_limit": True})()
     assert why_unfit(scenario(Open())) is None
+    assert "use Steps" in (why_unfit(scenario(looking)) or "")
     assert why_unfit(scenario(Closed())) is None
     assert "derive it from otaload.http.LeanHttpUser" in (why_unfit(with_mix(Foreign)) or "")
     assert "TaskSet" in (why_unfit(with_mix(Nested)) or "")
