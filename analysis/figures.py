@@ -63,6 +63,8 @@ class StageFigures:
     whole: bool = True
     phase: Phase = Phase.STEADY
     judged: bool = True
+    rate_from: float | None = None
+    rate_to: float | None = None
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,8 @@ def stage_figures(run: Run) -> tuple[StageFigures, ...]:
                 figures,
                 whole=end_s >= stage.end_s,
                 phase=stage.phase,
+                rate_from=stage.rate_from,
+                rate_to=stage.rate_to,
             )
         )
     return tuple(found)

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from analysis.arrivals import arrival_figures
 from analysis.connections import connection_figures
 from analysis.drift import drift_check, run_drift
 from analysis.figures import endpoint_figures, failure_causes
-from analysis.finding import Finding, badness, find
+from analysis.finding import Finding, badness, find, with_arrivals
 from analysis.limits import ALL_REQUESTS, DRIFT, Tier
 from analysis.phases import judged_stages, phase_checks, unjudged_note
 from analysis.quantities import format_duration
@@ -51,9 +52,13 @@ def judge(
     is_judged = bool(checks) or run.meta.scenario == BREAKPOINT
     if run.endpoints and not is_judged and not trouble.outcome:
         trouble = replace(trouble, inconclusive=("no threshold applies to this run",))
+    arrivals = arrival_figures(run)
     finding = find(run, checks)
     stages = judged_stages(run, thresholds)
     unjudged = unjudged_note(stages)
+    if run.meta.scenario != BREAKPOINT:  # which goes on until arrivals are missed
+        finding = with_arrivals(finding, arrivals)
+    notes += [arrivals.sentence] if arrivals else []
     tier = finding.tier if trouble.outcome is None else Tier.INCONCLUSIVE
     outcome = trouble.outcome or Outcome(tier.value)
     cut_short = not run.meta.complete or bool(run.meta.interrupted)
@@ -81,6 +86,7 @@ def judge(
         connections=connection_figures(run),
         stages=stages,
         aborted=run.meta.aborted,
+        arrivals=arrivals,
         requests=requests,
         failures=failures,
         thresholds=thresholds.source,

@@ -19,7 +19,10 @@ ABORTED = "aborted"
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the load's profile, in seconds after the start; one that never ends ends at inf."""
+    """A part of the load's profile, in seconds after the start; one that never ends ends at inf.
+
+    The rates are arrivals per second, None where the load is planned in users.
+    """
 
     name: str
     start_s: float
@@ -27,6 +30,8 @@ class Stage:
     users_from: float
     users_to: float
     phase: Phase = Phase.STEADY
+    rate_from: float | None = None
+    rate_to: float | None = None
 
 
 @dataclass(frozen=True)
@@ -227,9 +232,11 @@ def _stage(item: object) -> Stage | None:
     if start_s is None or end_s is None or end_s < start_s:
         return None
     name, users = str(item.get("name") or "stage"), (users_from or 0.0, users_to or 0.0)
+    rates = _number(item.get("rate_from")), _number(item.get("rate_to"))
     # A run of before there were phases, or of a version that knows more of them.
     written = next((phase for phase in Phase if phase == item.get("phase")), None)
-    return Stage(name, start_s, end_s, *users, written or default_phase(name, *users))
+    phase = written or default_phase(name, *users)
+    return Stage(name, start_s, end_s, *users, phase, *rates)
 
 
 def _worker(item: object) -> Worker | None:

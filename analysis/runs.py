@@ -12,6 +12,7 @@ import numpy as np
 import orjson
 import pandas as pd
 
+from analysis.arrivals import ARRIVAL_COLUMNS, arrival_cells
 from analysis.measured import Counts, Endpoint, LeadingCause, Measured, endpoint_labels
 from analysis.meta import RunMeta, read_run_meta
 from analysis.quantities import format_count, plural, shorten
@@ -27,7 +28,7 @@ LONGEST_S = 31 * 24 * HOUR_S
 MOST_BLOCKS = 400
 
 USER_COLUMNS = ("second", "planned", "users")
-HEALTH_COLUMNS = ("second", "process", "users", "cpu", "lag_ms")
+HEALTH_COLUMNS = ("second", "process", "users", "cpu", "lag_ms", *ARRIVAL_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Run:
     """A run directory in memory; every time in it (`t_s`) counts from its first second.
 
     `users` has a row a second: `t_s`, `planned`, `users`.
-    `health` has a row a second and process: `t_s`, `process`, `users`, `cpu` (cores), `lag_ms`.
+    `health` has a row a second and process: `t_s`, `process`, `users`, `cpu` (cores), `lag_ms`,
+    and what it counted of arrivals (`ARRIVAL_COLUMNS`).
     `causes` has a row a second, endpoint and cause of failures: `t_s`, `endpoint`, `cause`, `n`.
     `setups` holds the connection set-up of the endpoints whose requests opened any.
     `damage` says which parts could not be read; with any, the run is inconclusive.
@@ -262,7 +264,8 @@ def _read_users(
                     if "process" in row:
                         shares = float(row["cpu"]), float(row["lag_ms"])
                         count = _count(row.get("users", 0))
-                        health.append((second, str(row["process"]), count, *shares))
+                        cells = (*shares, *arrival_cells(row))
+                        health.append((second, str(row["process"]), count, *cells))
                     else:
                         users.append((second, float(row["planned"]), float(row["users"])))
                 except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from analysis.arrivals import arrival_figures
 from analysis.generator import MASTER, saturation
 from analysis.quantities import format_count, format_duration, shorten
 from analysis.thresholds import GeneratorLimits
@@ -70,7 +71,7 @@ def find_trouble(run: Run, limits: GeneratorLimits, *, partial: bool) -> Trouble
     inconclusive += _worker_trouble(run)
     inconclusive += _health_trouble(run, limits)
     if not (crashed or interrupted or partial) and meta.complete:
-        inconclusive += [*_early_end(run), *_load_trouble(run)]
+        inconclusive += [*_early_end(run), *_load_trouble(run), *_arrival_trouble(run)]
     return Trouble(crashed, interrupted, tuple(inconclusive))
 
 
@@ -130,3 +131,8 @@ def _load_trouble(run: Run) -> list[str]:
     if not planned or not len(users) or users.max() >= REACHED * planned:
         return []
     return [f"the load was not reached: {int(users.max())} of {planned:g} planned users"]
+
+
+def _arrival_trouble(run: Run) -> list[str]:
+    figures = arrival_figures(run) if run.meta.ended != LIMIT_FOUND else None
+    return [figures.shortfall] if figures is not None and figures.shortfall else []

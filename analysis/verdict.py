@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from analysis.arrivals import ArrivalFigures
 from analysis.connections import ConnectionFigures
 from analysis.figures import EndpointFigures, FailureCause, StageFigures
 from analysis.limits import Limits, Metric, Tier
@@ -126,6 +127,7 @@ class Verdict:
     connections: tuple[ConnectionFigures, ...] = ()
     stages: tuple[StageFigures, ...] = ()
     aborted: Aborted | None = None
+    arrivals: ArrivalFigures | None = None
 
     @property
     def caveats(self) -> tuple[str, ...]:

@@ -21,10 +21,12 @@ ALLOWED = {
     "otaload.targets": {"otaload.errors", "otaload.yamlfile"},
     "otaload.phase": set(),
     "otaload.http": set(),
+    "otaload.arrivals": set(),
     "otaload.record": {"otaload.errors"},
     "otaload.live": {
         *("otaload", "otaload.errors", "otaload.yamlfile", "otaload.targets", "otaload.record"),
-        *("otaload.http", "analysis.thresholds", "analysis.limits", "analysis.abort_rules"),
+        *("otaload.http", "otaload.arrivals", "analysis.thresholds", "analysis.limits"),
+        "analysis.abort_rules",
         *("staging.launch", "staging.errors", "staging.fault_spec"),
     },
     "otaload.plugin": {"otaload.live"},
@@ -35,7 +37,7 @@ ALLOWED = {
     "otaload.comparing": {"otaload.errors", "analysis"},
     "locustfiles": {
         *("otaload.errors", "otaload.targets", "otaload.http", "otaload.live.context"),
-        *("otaload.plugin", "otaload.phase"),
+        *("otaload.plugin", "otaload.phase", "otaload.arrivals"),
     },
 }
 ROOMS = ("staging", "otaload", "analysis", "locustfiles")

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from analysis.arrivals import ArrivalFigures
 from analysis.figures import StageFigures
 from analysis.limits import Bound
 from analysis.verdict import VERDICT_FORMAT, Check, Verdict
@@ -48,6 +49,7 @@ def verdict_content(verdict: Verdict) -> dict[str, Any]:
         "connections": [asdict(row) for row in verdict.connections],
         "phases": [_stage_content(stage) for stage in verdict.stages],
         "failures_by_cause": [asdict(cause) for cause in verdict.causes],
+        "arrivals": None if verdict.arrivals is None else _arrivals_content(verdict.arrivals),
         "checks": [_check_content(check) for check in verdict.checks],
     }
 
@@ -65,6 +67,10 @@ def _stage_content(stage: StageFigures) -> dict[str, Any]:
         **asdict(stage.figures),
         "error_ratio": failures / n if n else None,
     }
+
+
+def _arrivals_content(figures: ArrivalFigures) -> dict[str, Any]:
+    return {**asdict(figures), "missed_ratio": figures.missed_ratio}
 
 
 def _check_content(check: Check) -> dict[str, Any]:

@@ -22,6 +22,11 @@ DEFINITIONS = (
         "Requests/s",
         "Completed requests divided by the seconds of the run or stage in which they started.",
     ),
+    (
+        "Arrivals",
+        "With a planned rate, a request comes when it is due, whatever became of those before. One "
+        "that finds no free user is missed: never sent, so no latency tells of it.",
+    ),
     ("Bytes", "Bytes of bodies received, of successes and failures together."),
     (
         "Tier",

@@ -7,6 +7,7 @@ from itertools import count
 import pandas as pd
 from matplotlib.figure import Figure
 
+from analysis.arrivals import has_arrivals, load_text
 from analysis.connections import SetupTimes, connection_figures
 from analysis.drift import run_drift
 from analysis.figures import Figures, endpoint_figures, failure_causes
@@ -157,12 +158,13 @@ def stages(run: Run, thresholds: Thresholds) -> Markup:
             stage.name,
             "yes" if stage.judged else "no",
             f"{format_duration(stage.start_s)} – {format_duration(stage.end_s)}",
-            f"{stage.users_from:g} → {stage.users_to:g}",
+            load_text(stage, f"{stage.users_from:g} → {stage.users_to:g}"),
             *_figures(stage.figures),
         )
         for stage in reached
     ]
-    columns = ("Phase", "Stage", "Judged", "Time", "Users", *_COLUMNS)
+    load_column = "Arrivals" if has_arrivals(run) else "Users"
+    columns = ("Phase", "Stage", "Judged", "Time", load_column, *_COLUMNS)
     shown = table(columns, rows, numeric=range(5, len(columns)))
     later = len(run.meta.stages) - len(reached)
     if not later:

@@ -2,6 +2,7 @@
 
 # Recording, judging and reporting come with every scenario.
 import otaload.plugin as _plugin  # noqa: F401
+from locustfiles.profiles.arrivals import ArrivalHold, ArrivalRamp, ArrivalSteps
 from locustfiles.profiles.curves import (
     FOREVER,
     Hold,
@@ -17,6 +18,9 @@ from otaload.phase import Phase
 
 __all__ = [
     "FOREVER",
+    "ArrivalHold",
+    "ArrivalRamp",
+    "ArrivalSteps",
     "Hold",
     "Phase",
     "Profile",

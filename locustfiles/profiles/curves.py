@@ -49,7 +49,10 @@ class Steps:
 
 @dataclass(frozen=True)
 class Stage:
-    """A hold, ramp or step laid on the time axis; seconds since the start of the run."""
+    """A hold, ramp or step laid on the time axis; seconds since the start of the run.
+
+    The rates are arrivals per second, None where users are planned instead.
+    """
 
     name: str
     start_s: float
@@ -57,6 +60,8 @@ class Stage:
     users_from: int
     users_to: int
     phase: Phase = Phase.STEADY
+    rate_from: float | None = None
+    rate_to: float | None = None
 
 
 def lay_out(

@@ -8,6 +8,15 @@ from typing import ClassVar
 
 from locust import LoadTestShape, User
 
+from locustfiles.profiles.arrivals import (
+    TAIL_S,
+    Part,
+    has_arrivals,
+    lay_out_arrivals,
+    peak_per_s,
+    rate_at,
+    why_wrong,
+)
 from locustfiles.profiles.curves import (
     Hold,
     Ramp,
@@ -32,9 +41,12 @@ class Profile(LoadTestShape):
 
     mix: ClassVar[Mapping[type[User], int]] = {}
     """Relative shares of the users (not of the requests)."""
-    stages: ClassVar[Sequence[Hold | Ramp | Steps]] = ()
+    stages: ClassVar[Sequence[Part]] = ()
+    """Either of users or of arrivals (`ArrivalHold`, `ArrivalRamp`, `ArrivalSteps`)."""
+    max_users: ClassVar[int] = 0
+    """With arrivals: how many users stand ready to take them, shared out by the mix."""
     think_s: ClassVar[tuple[float, float]] = (1.0, 3.0)
-    """Seconds between a user's iterations, drawn evenly from this range."""
+    """Seconds between a user's iterations, drawn evenly from this range; not with arrivals."""
     release_day: ClassVar[bool] = False
     """Whether every device starts one version behind, so that each one that asks also downloads."""
     finds_limit: ClassVar[bool] = False
@@ -46,7 +58,7 @@ class Profile(LoadTestShape):
         self.time_scale = 1.0
         self.user_scale = 1.0
         self.run_time_s: float | None = None
-        self.timeline: tuple[Stage, ...] = lay_out(self.stages)
+        self.timeline: tuple[Stage, ...] = self._lay_out()
         self._ended_by: str | None = None
 
     def plan(
@@ -54,18 +66,35 @@ class Profile(LoadTestShape):
     ) -> None:
         """Scale the scenario for a rehearsal, and cap its length with `run_time_s`.
 
-        Raises `ConfigurationError` where the scaled peak leaves a user class without a user.
+        Raises `ConfigurationError` where the scaled peak leaves a user class without a user, and
+        where the stages make no sense.
         """
+        problem = why_wrong(self.stages, max_users=self.max_users, needed=self._needed_users())
+        if problem:
+            raise ConfigurationError(f"{type(self).__name__}: {problem}")
         self.time_scale, self.user_scale, self.run_time_s = time_scale, user_scale, run_time_s
-        self.timeline = lay_out(self.stages, time_scale=time_scale, user_scale=user_scale)
+        full, needed = peak_users(self._lay_out()), self._needed_users()
+        self.timeline = self._lay_out(time_scale=time_scale, user_scale=user_scale)
         peak = peak_users(self.timeline)
-        needed = math.ceil(sum(self.mix.values()) / min(self.mix.values())) if self.mix else 1
-        full = peak_users(lay_out(self.stages))
         if peak < min(needed, full):
             raise ConfigurationError(
                 f"--user-scale {user_scale:g}: a peak of {peak} users leaves a class of the mix "
                 f"without a user; use at least {min(needed, full) / full:g}"
             )
+
+    def _needed_users(self) -> int:
+        """How many users it takes to have one of each class of the mix."""
+        return math.ceil(sum(self.mix.values()) / min(self.mix.values())) if self.mix else 1
+
+    def _lay_out(self, *, time_scale: float = 1.0, user_scale: float = 1.0) -> tuple[Stage, ...]:
+        if not has_arrivals(self.stages):
+            users = [part for part in self.stages if isinstance(part, Hold | Ramp | Steps)]
+            return lay_out(users, time_scale=time_scale, user_scale=user_scale)
+        # The load of arrivals is their rate; the users that stand ready only follow it.
+        users_ready = max(self._needed_users(), round(self.max_users * user_scale))
+        return lay_out_arrivals(
+            self.stages, users=users_ready, time_scale=time_scale, rate_scale=user_scale
+        )
 
     @property
     def duration_s(self) -> float:
@@ -83,6 +112,20 @@ class Profile(LoadTestShape):
         if elapsed_s >= self.duration_s:
             return None
         return users_at(self.timeline, elapsed_s)
+
+    @property
+    def has_arrivals(self) -> bool:
+        """Whether the load is planned in arrivals per second."""
+        return has_arrivals(self.stages)
+
+    @property
+    def peak_per_s(self) -> float:
+        """The most arrivals per second that are ever planned; 0 for a profile of users."""
+        return peak_per_s(self.timeline)
+
+    def rate_at(self, elapsed_s: float) -> float | None:
+        """The planned arrivals per second at a moment; None once over, or in a profile of users."""
+        return None if elapsed_s >= self.duration_s else rate_at(self.timeline, elapsed_s)
 
     def end(self, reason: str) -> None:
         """End the run at the next tick; the first reason counts."""
@@ -103,7 +146,11 @@ class Profile(LoadTestShape):
 
     def tick(self) -> tuple[int, float] | None:
         """The number of users for now and a rate that reaches it at once; None ends the run."""
-        users = None if self._ended_by else self.users_at(self._elapsed_s())
+        elapsed_s = self._elapsed_s()
+        users = None if self._ended_by else self.users_at(elapsed_s)
+        if users is None and self.has_arrivals and not self._ended_by:
+            # The last arrivals are due at the very end, by the clock of each process.
+            users = self.peak_users if elapsed_s < self.duration_s + TAIL_S else None
         if users is None:
             self.end("its last stage is over")
             return None

@@ -65,7 +65,13 @@ class LeanHttpUser(User):
             schedule(self)
 
     def start(self, group: Group) -> Any:
-        """Start the user; its connections are closed when it ends, however that comes about."""
+        """Start the user; its connections are closed when it ends, however that comes about.
+
+        Where the environment has a desk of `otaload.arrivals`, the user works for that.
+        """
+        desk = getattr(self.environment, "arrivals", None)
+        if desk is not None:
+            desk.employ(self)
         greenlet = super().start(group)
         greenlet.rawlink(self._ended)
         return greenlet

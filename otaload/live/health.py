@@ -17,9 +17,17 @@ TICK_S = 0.05
 class HealthSampler:
     """Gathers one row a second: CPU in cores, the worst lag in ms, users of this process."""
 
-    def __init__(self, process: str, count_users: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        process: str,
+        count_users: Callable[[], int],
+        *,
+        also: Callable[[int | None], dict[str, Any]] = lambda _: {},
+    ) -> None:
+        """`also` gives further keys: what was counted before a second, or (None) all there is."""
         self._process = process
         self._count_users = count_users
+        self._also = also
         self._rows: list[dict[str, Any]] = []
         self._greenlet: gevent.Greenlet[[], None] | None = None
 
@@ -33,6 +41,9 @@ class HealthSampler:
         if self._greenlet is not None:
             self._greenlet.kill()
             self._greenlet = None
+            if further := self._also(None):
+                # Counts of the second under way are not lost; what is known of its health is not.
+                self._rows.append(self._row(int(time.time()), 0.0, 0.0) | further)
 
     def take(self) -> list[dict[str, Any]]:
         """Hand over the rows gathered since the last call."""
@@ -50,13 +61,16 @@ class HealthSampler:
             worst_s = max(worst_s, now - due)
             if int(time.time()) != second:
                 new_cpu_s = time.process_time()
-                self._rows.append(
-                    {
-                        "second": second,
-                        "process": self._process,
-                        "users": self._count_users(),
-                        "cpu": round((new_cpu_s - cpu_s) / max(now - wall_s, 1e-9), 3),
-                        "lag_ms": round(worst_s * 1000, 2),
-                    }
-                )
+                cpu = (new_cpu_s - cpu_s) / max(now - wall_s, 1e-9)
+                row = self._row(second, cpu, worst_s * 1000)
+                self._rows.append(row | self._also(int(time.time())))
                 second, cpu_s, wall_s, worst_s = int(time.time()), new_cpu_s, now, 0.0
+
+    def _row(self, second: int, cpu: float, lag_ms: float) -> dict[str, Any]:
+        return {
+            "second": second,
+            "process": self._process,
+            "users": self._count_users(),
+            "cpu": round(cpu, 3),
+            "lag_ms": round(lag_ms, 2),
+        }

@@ -61,7 +61,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="FACTOR",
         default="1",
         env_var="OTALOAD_USER_SCALE",
-        help="Shrink (or stretch) every stage's number of users.",
+        help="Shrink (or stretch) every stage's number of users, or rate of arrivals.",
     )
     group = parser.add_argument_group("otaload", "recording, judging and reporting")
     add = group.add_argument

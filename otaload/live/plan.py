@@ -14,6 +14,7 @@ from analysis.thresholds import Thresholds, load_thresholds
 from otaload.errors import ConfigurationError, OtaloadError
 from otaload.http import LeanHttpUser
 from otaload.live.aim import Aim, aim_again, reach, take_aim
+from otaload.live.arriving import dispatcher_for, why_unfit
 from otaload.live.context import load_hook
 from otaload.live.guard import refuse_production
 from otaload.live.metadata import describe_run
@@ -74,6 +75,7 @@ def make_plan(environment: Environment, options: Namespace, *, standing: Aim | N
         # Until a request's own deadline, a user may finish what it is doing: nothing is cut off.
         own_s = targets.total_timeout_s + KILL_GRACE_S
         environment.stop_timeout = own_s if scenario.has_devices else FOREIGN_STOP_S
+    environment.dispatcher_class = dispatcher_for(scenario)
     setup = _setup_for(scenario, settings, targets, aim)
     return Plan(scenario, settings, thresholds, aim, setup, run)
 
@@ -150,6 +152,9 @@ def _plan_shape(scenario: Scenario, settings: Settings, options: Namespace) -> N
         raise ConfigurationError(
             f"{scenario.name}: {', '.join(strangers)} is not in its mix; run one scenario at a time"
         )
+    unfit = why_unfit(scenario)
+    if unfit:
+        raise ConfigurationError(f"{scenario.name}: {unfit}")
     shape.plan(
         time_scale=settings.time_scale,
         user_scale=settings.user_scale,

@@ -14,6 +14,7 @@ from locust.env import Environment
 from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, MasterRunner
 
 from otaload.live.abort import Aborted, AbortWatch
+from otaload.live.arrival_record import ArrivalRecord
 from otaload.live.console import PROGRESS_S, progress_line, say
 from otaload.live.counting import Counting
 from otaload.live.gathering import Gathering
@@ -81,12 +82,15 @@ class Recording:
             )
         runner = environment.runner
         self._master = runner if isinstance(runner, MasterRunner) else None
-        self._sampler = HealthSampler("master" if self._master else "local", self._count_own_users)
+        self._arrivals = ArrivalRecord(environment, plan.scenario, start_s=self.start_s)
+        self._sampler = HealthSampler(
+            "master" if self._master else "local", self._count_own_users, also=self._arrivals.keys
+        )
         self._flusher = gevent.Greenlet(self._flush_forever)
 
     def start(self) -> None:
         """Begin: hand the settings to users or workers, and open the books."""
-        setup = self.plan.setup
+        setup = dataclasses.replace(self.plan.setup, arrivals=self._arrivals.plan_as_json)
         if self._master is not None:
             self._ledger.expect(self._present())
             count = max(1, self._master.worker_count)
@@ -95,6 +99,7 @@ class Recording:
             dataclasses.replace(setup, worker_count=count).put(options)
         else:
             setup.apply(self.environment, worker_index=0, on_refusal=self._on_refusal)
+            self._arrivals.begin()
         if self.plan.aim is not None and self.plan.aim.service is not None:
             try:
                 self.plan.aim.service.reset_counters()
@@ -138,6 +143,7 @@ class Recording:
         Locust closes the master's ear half a second after it says "quit", whatever is under way;
         so this is done before it says so.
         """
+        self._arrivals.close()
         master = self._master
         if master is None:
             return
@@ -245,6 +251,9 @@ class Recording:
             gevent.sleep(FLUSH_S - time.time() % FLUSH_S)
             now_s = time.time()
             self._flush(before_second=int(now_s))
+            if not self._ledger.draining:
+                members = self._ledger.at_work() & self._present() if self._master else set()
+                self._arrivals.update(self._master, members, now_s=now_s)
             self._watch_limit(now_s)
             self._watch_abort(now_s)
             if headless and now_s >= next_line_s:
@@ -264,6 +273,7 @@ class Recording:
             "second": int(now_s),
             "planned": planned or 0,
             "users": runner.user_count if runner else 0,
+            **self._arrivals.planned(now_s),
         }
         self._write(windows=windows, rows=[row, *self._sampler.take()])
 
@@ -273,6 +283,7 @@ class Recording:
         windows: list[tuple[WindowKey, Window]],
         rows: list[dict[str, Any]],
     ) -> None:
+        self._arrivals.count(rows)
         try:
             self.plan.run.append_windows(windows)
             self.plan.run.append_users(rows)
@@ -286,7 +297,7 @@ class Recording:
     def _progress(self, now_s: float) -> str:
         elapsed_s = now_s - self.start_s
         shape, runner = self.plan.scenario.shape, self.environment.runner
-        return progress_line(
+        line = progress_line(
             self._tail,
             now=int(now_s),
             elapsed_s=elapsed_s,
@@ -294,6 +305,7 @@ class Recording:
             stage=self.plan.scenario.stage_at(elapsed_s),
             users=runner.user_count if runner else 0,
         )
+        return line + self._arrivals.told(now_s)
 
     def _watch_limit(self, now_s: float, *, settled: bool = False) -> None:
         shape = self.plan.scenario.shape

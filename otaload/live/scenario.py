@@ -13,6 +13,8 @@ from locust import User
 from locust.env import Environment
 
 PLUGIN_FILE = "plugin.py"
+PRODUCTION_PER_S = 1 / 60
+"""One request a minute: what production may get."""
 
 
 class PlannedStage(Protocol):
@@ -30,6 +32,10 @@ class PlannedStage(Protocol):
     def users_to(self) -> int: ...
     @property
     def phase(self) -> str: ...
+    @property
+    def rate_from(self) -> float | None: ...
+    @property
+    def rate_to(self) -> float | None: ...
 
 
 @runtime_checkable
@@ -49,6 +55,11 @@ class PlannedShape(Protocol):
     @property
     def peak_users(self) -> int: ...
     def users_at(self, elapsed_s: float) -> int | None: ...
+    @property
+    def has_arrivals(self) -> bool: ...
+    @property
+    def peak_per_s(self) -> float: ...
+    def rate_at(self, elapsed_s: float) -> float | None: ...
     def end(self, reason: str) -> None: ...
     @property
     def ended_by(self) -> str | None: ...
@@ -81,13 +92,15 @@ class Scenario:
     def allowed_on_production(self) -> bool:
         """Whether production may get it: one user, of the classes that its profile names.
 
-        What is not known may not.
+        Arrivals do not wait until the user has thought, so their rate is bounded as well. What is
+        not known may not.
         """
         shape = self.shape
         return (
             shape is not None
             and shape.allowed_on_production
             and shape.peak_users <= 1
+            and shape.peak_per_s <= PRODUCTION_PER_S
             and set(self.user_classes) <= set(shape.mix)
         )
 
@@ -107,6 +120,7 @@ class Scenario:
                 "users_from": stage.users_from,
                 "users_to": stage.users_to,
                 "phase": str(stage.phase),
+                **_rates(stage),
             }
             for stage in self.shape.timeline
         ]
@@ -117,6 +131,12 @@ class Scenario:
             if stage.start_s <= elapsed_s < stage.end_s:
                 return stage.name
         return None
+
+
+def _rates(stage: PlannedStage) -> dict[str, float | None]:
+    if stage.rate_from is None:
+        return {}
+    return {"rate_from": stage.rate_from, "rate_to": stage.rate_to}
 
 
 def scenario_of(environment: Environment) -> Scenario:

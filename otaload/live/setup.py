@@ -6,6 +6,7 @@ import dataclasses
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
@@ -40,6 +41,8 @@ class Setup:
     think_s: tuple[float, float]
     release_day: bool
     worker_count: int = 1
+    arrivals: dict[str, Any] | None = None
+    """An `ArrivalPlan` as plain data, where the profile counts in arrivals."""
 
     def put(self, options: Namespace) -> None:
         """Lay it into the options that Locust sends to workers."""

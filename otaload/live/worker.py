@@ -14,6 +14,7 @@ from locust.exception import RPCError
 from locust.rpc import Message
 from locust.runners import WorkerRunner
 
+from otaload.live.arriving import SHARE, ProcessArrivals
 from otaload.live.counting import Counting
 from otaload.live.health import HealthSampler
 from otaload.live.reports import DRAIN, REPORT, Report, pack
@@ -52,7 +53,10 @@ class WorkerSession:
         self.runner = runner
         self.counting = Counting(environment)
         self.refused: str | None = None
-        self._sampler = HealthSampler(runner.client_id, lambda: runner.user_count)
+        self._arrivals = ProcessArrivals(environment)
+        self._sampler = HealthSampler(
+            runner.client_id, lambda: runner.user_count, also=self._arrivals.keys
+        )
         self._sequence = 0
         self._reporter: gevent.Greenlet[[], None] | None = None
         self._lock = RLock()
@@ -63,6 +67,7 @@ class WorkerSession:
         self._start_users = runner.start_worker
         runner.start_worker = self._start_users_unless_drained  # type: ignore[method-assign]
         runner.register_message(DRAIN, self._on_drain, concurrent=True)
+        runner.register_message(SHARE, self._on_share)
         _ready.set()
 
     def _start_users_unless_drained(self, user_classes_count: dict[str, int], **rest: Any) -> None:
@@ -80,6 +85,7 @@ class WorkerSession:
         index = max(0, self.runner.worker_index)
         setup.apply(self.environment, worker_index=index, on_refusal=self._on_refusal)
         self.counting.on_new_host = lambda host: setup.check_host(host, self._on_refusal)
+        self._arrivals.begin(setup.arrivals)
         self._sequence = 0
         self._drained = False
         self._sampler.start()
@@ -125,6 +131,9 @@ class WorkerSession:
                     user_instance=None, exception=error, tb=error.__traceback__
                 )
 
+    def _on_share(self, msg: Message, **_: Any) -> None:
+        self._arrivals.on_share(msg.data, now_s=time.time())
+
     def _on_drain(self, **_: Any) -> None:
         self.drain()
 
@@ -137,6 +146,7 @@ class WorkerSession:
             if self._reporter is not None:
                 self._reporter.kill()
                 self._reporter = None
+            self._arrivals.close()
             self.runner.stop()
             self._sampler.stop()
             self._report(final=True)

@@ -64,6 +64,10 @@ class Ledger:
         """The ids of the workers whose last report is in."""
         return {worker.id for worker in self.workers.values() if worker.final}
 
+    def at_work(self) -> set[str]:
+        """The ids of the workers that have reported users and not taken their leave."""
+        return {w.id for w in self.workers.values() if w.users_max and not w.final}
+
     def silent(self) -> set[str]:
         """The ids of the workers that have never reported."""
         return {worker.id for worker in self.workers.values() if not worker.reports}

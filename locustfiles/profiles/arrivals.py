@@ -1,0 +1,162 @@
+"""Load in arrivals per second: the open model, in which a slow service does not slow its callers.
+
+`ArrivalHold`, `ArrivalRamp` and `ArrivalSteps` are to arrivals what `Hold`, `Ramp` and `Steps` are
+to users. A profile has either the ones or the others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from locustfiles.profiles.curves import Hold, Ramp, Stage, Steps
+from otaload.arrivals import Stretch
+from otaload.phase import Phase, default_phase
+
+READY_S = 4.0
+"""Before the first arrival: workers report once a second, and are then told their shares."""
+READY_S_PER_USER = 0.001
+"""A user takes 0.05 to 0.1 ms to make; a busy machine may take ten times that."""
+TAIL_S = 1.0
+"""After the last arrival: processes may wake late, and their clocks differ a little."""
+
+
+@dataclass(frozen=True)
+class ArrivalHold:
+    """A constant number of arrivals per second for some seconds."""
+
+    per_s: float
+    seconds: float
+    name: str = "steady"
+    phase: Phase | None = None
+
+
+@dataclass(frozen=True)
+class ArrivalRamp:
+    """From the rate there is, in a straight line to another one."""
+
+    to_per_s: float
+    seconds: float
+    name: str = "ramp"
+    phase: Phase | None = None
+
+
+@dataclass(frozen=True)
+class ArrivalSteps:
+    """A staircase of `step_per_s` more every `seconds`, from `step_per_s` up to `to_per_s`."""
+
+    to_per_s: float
+    step_per_s: float
+    seconds: float
+    name: str = "step"
+    phase: Phase | None = None
+
+
+ArrivalPart = ArrivalHold | ArrivalRamp | ArrivalSteps
+Part = Hold | Ramp | Steps | ArrivalPart
+
+
+def has_arrivals(parts: Sequence[Part]) -> bool:
+    """Whether any of the parts counts in arrivals."""
+    return any(isinstance(part, ArrivalPart) for part in parts)
+
+
+def lay_out_arrivals(
+    parts: Sequence[Part],
+    *,
+    users: int,
+    time_scale: float = 1.0,
+    rate_scale: float = 1.0,
+) -> tuple[Stage, ...]:
+    """The parts end to end, after an unscaled stage in which the `users` get ready."""
+    ready_s = READY_S + users * READY_S_PER_USER
+    stages = [Stage("ready", 0.0, ready_s, users, users, Phase.RAMP_UP, 0.0, 0.0)]
+
+    def add(part: ArrivalPart, name: str, from_per_s: float, to_per_s: float) -> None:
+        start_s = stages[-1].end_s
+        end_s = start_s + part.seconds * time_scale
+        rates = from_per_s * rate_scale, to_per_s * rate_scale
+        phase = part.phase or default_phase(part.name, from_per_s, to_per_s)
+        stages.append(Stage(name, start_s, end_s, users, users, phase, *rates))
+
+    per_s = 0.0
+    for part in parts:
+        match part:
+            case ArrivalHold():
+                add(part, part.name, part.per_s, part.per_s)
+                per_s = part.per_s
+            case ArrivalRamp():
+                add(part, part.name, per_s, part.to_per_s)
+                per_s = part.to_per_s
+            case ArrivalSteps():
+                for number in range(1, _steps(part) + 1):
+                    per_s = number * part.step_per_s
+                    add(part, f"{part.name} {per_s * rate_scale:g}/s", per_s, per_s)
+    return tuple(stages)
+
+
+def _steps(part: ArrivalSteps) -> int:
+    """How many steps there are; none where they make no sense, of which `why_wrong` tells."""
+    if not 0 < part.step_per_s <= part.to_per_s < math.inf:
+        return 0
+    # Counted, because a sum of fractions may fall just short of the last step.
+    return math.floor(part.to_per_s / part.step_per_s + 1e-9)
+
+
+def rate_at(stages: Sequence[Stage], elapsed_s: float) -> float | None:
+    """The planned arrivals per second at a moment; None once over, or for stages of users."""
+    for stage in stages:
+        if elapsed_s < stage.end_s:
+            if stage.rate_from is None or stage.rate_to is None:
+                return None
+            stretch = Stretch(stage.start_s, stage.end_s, stage.rate_from, stage.rate_to)
+            return stretch.rate_at(elapsed_s)
+    return None
+
+
+def peak_per_s(stages: Sequence[Stage]) -> float:
+    """The most arrivals per second that are ever planned; 0 for stages of users."""
+    return max((max(stage.rate_from or 0.0, stage.rate_to or 0.0) for stage in stages), default=0.0)
+
+
+def why_wrong(
+    parts: Sequence[Part],
+    *,
+    max_users: int,
+    needed: int,
+) -> str | None:
+    """What makes no sense of a profile's parts and users, and how to mend it; None if all does.
+
+    `needed` is how many users it takes to have one of each class of the mix.
+    """
+    if not has_arrivals(parts):
+        if max_users:
+            return "max_users is for stages of arrivals; drop it, or use ArrivalHold and the like"
+        return None
+    rates: list[float] = []
+    for part in parts:
+        match part:
+            case ArrivalHold():
+                rates.append(part.per_s)
+            case ArrivalRamp():
+                rates.append(part.to_per_s)
+            case ArrivalSteps():
+                rates.append(part.to_per_s)
+                if not 0 < part.step_per_s <= part.to_per_s:
+                    return f"step_per_s={part.step_per_s:g} is not above 0 and up to to_per_s"
+            case _:
+                return (
+                    f"{type(part).__name__} counts in users and stands beside stages of arrivals; "
+                    "use the one kind or the other"
+                )
+    if not all(0 <= rate < math.inf for rate in rates):
+        return "a rate is negative or not a number; write arrivals per second, such as per_s=50"
+    if not any(rates):
+        return "no stage has an arrival; give one a rate above 0"
+    if max_users < needed:
+        return (
+            f"max_users={max_users} leaves a class of the mix without a user; set max_users to at "
+            f"least {needed}, and generously: an arrival that finds no free user is missed"
+        )
+    return None
