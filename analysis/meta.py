@@ -93,6 +93,8 @@ class RunMeta:
     crashes: int = 0
     first_crash: str = ""
     breakpoint: BreakpointResult | None = None
+    stopped_early_s: float | None = None
+    """When a soak was looked at and ended for its drift, in seconds after the start."""
     notes: tuple[str, ...] = ()
     complete: bool = False
 
@@ -132,6 +134,7 @@ def read_run_meta(meta: Mapping[str, Any]) -> tuple[RunMeta, tuple[str, ...]]:
         crashes=_whole(crashes.get("count")) or (1 if first else 0),
         first_crash=first if isinstance(first, str) else "",
         breakpoint=_breakpoint(read.value("breakpoint", dict)),
+        stopped_early_s=_number(read.mapping("early_stop").get("at_s")),
         notes=tuple(read.each("notes", _text)),
         complete=meta.get("complete") is True,
     )
