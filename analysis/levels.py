@@ -79,10 +79,13 @@ class Spread:
 
     The `held` largest are held down to the next, so that an incident does not count as noise;
     `t` is the quantile of Student's t that the error is multiplied with.
+    With `centred`, changes count by their distance from their median, so that a steady rise is no
+    noise.
     """
 
     held: int
     t: float
+    centred: bool = False
 
 
 def cut_levels(windows: WindowTable, *, end_s: float, window_s: int, full: bool) -> Drift:
@@ -107,7 +110,7 @@ def change_of(drift: Drift, spread: Spread) -> Drift:
     y = np.log(drift.window_p99_ms)
     usable = np.isfinite(y)
     rise = float(np.nanmedian(y[-HOUR_WINDOWS:]) - np.nanmedian(y[:HOUR_WINDOWS]))
-    margin = spread.t * _standard_error(batch_levels(y), spread.held)
+    margin = spread.t * _standard_error(batch_levels(y), spread)
     hours = len(y) - HOUR_WINDOWS  # windows between the middles of the first and the last hour
     step_at, step = _best_step(y[usable])
     return replace(
@@ -148,15 +151,18 @@ def batch_levels(y: Values) -> Values:
     return np.array([np.nanmedian(b) for b in batches if np.isfinite(b).sum() >= LEAST_IN_BATCH])
 
 
-def _standard_error(levels: Values, held: int) -> float:
+def _standard_error(levels: Values, spread: Spread) -> float:
     """From the changes between neighbouring batches, the largest held down to the next.
 
     1.15 makes up for what holding down takes from the mean square of independent levels: of 12 to
     15 changes two held down, of 5 one. 1.5 is for levels that depend on each other, and 0.01 for
     what no spread shows: the width of a bucket.
     """
-    changes = np.abs(np.diff(levels))
-    most = float(np.sort(changes)[-held - 1])
+    changes = np.diff(levels)
+    if spread.centred:
+        changes = changes - np.median(changes)
+    changes = np.abs(changes)
+    most = float(np.sort(changes)[-spread.held - 1])
     s = 1.15 * math.sqrt(float(np.mean(np.minimum(changes, most) ** 2))) / math.sqrt(2)
     return math.sqrt((1.5 * s) ** 2 + 0.01**2)
 

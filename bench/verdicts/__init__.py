@@ -1,1 +1,1 @@
-"""Checks the verdicts against simulated runs whose truth is known, and prints the acceptance table."""
+"""Checks the verdicts against simulated runs of known truth; prints the acceptance table."""

@@ -4,10 +4,10 @@ The latency of every request is lognormal around the median of its endpoint, tim
 endpoints share and that changes from minute to minute. The level is made of
 
 - warm-up: up to four times as slow at first, gone after some minutes,
-- waves of one to three hours and a slow one of half a day, ±2 to ±8 % (batch jobs, the time of day),
+- waves of one to three hours, ±2 to ±10 % (batch jobs), and one of half a day, ±2 to ±3 %,
 - a garbage collector's sawtooth: up to 12 % in 10 to 40 minutes, and back at once,
 - a level that wanders by 3 % (neighbours on the machine),
-- incidents: about 1.4 in 8 hours, of 1 to 20 minutes, 1.3 to 10 times as slow,
+- incidents: 2.7 in 8 hours on average, of 1 to 20 minutes, 1.2 to 5.5 times as slow,
 - one restart in two runs of three: seconds without an answer, then cold caches,
 - and the drift that is to be found.
 
@@ -46,12 +46,15 @@ REQUESTS_PER_S = (28.0, 486.0)
 """From a hundred calm users, as the soak scenario has them, to 14 million requests a night."""
 
 _STEP = 1e-3
-_Z = np.arange(-9.0, 9.0, _STEP)
+_Z: Values = np.arange(-9.0, 9.0, _STEP, dtype=np.float64)
 _NORMAL_CDF: Values = np.array([0.5 * math.erfc(-z / math.sqrt(2)) for z in _Z])
 _FIRST, _LAST = bucket_index(int(LOWEST_MS * 1000)), bucket_index(int(HIGHEST_MS * 1000))
 _LOG_EDGES_MS: Values = np.log(
     [(bucket_bounds_us(index)[1]) / 1000 for index in range(_FIRST, _LAST)]
 )
+INCIDENTS = 2.7
+SLOWER = (1.2, 5.5)
+"""How many there are on average, and the least and the most by which one slows requests down."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +109,6 @@ def _background(rng: np.random.Generator) -> Values:
         )
         level += math.log(slower) * overlap
     return level
-
-
-INCIDENTS = 2.6
-SLOWER = (1.2, 5.5)
 
 
 def _wander(rng: np.random.Generator, *, sd: float, memory_min: float) -> Values:
