@@ -11,8 +11,8 @@ LOOK_FROM = 3.25 / 8
 LOOK_EVERY = 0.25 / 8
 """As shares of the planned length of a soak."""
 LEAST_EVERY_S = 10.0
-LEAST_PLANNED_S = 96.0
-"""Below this a window of the drift is shorter than a second, and there is nothing to look at."""
+LEAST_PLANNED_S = 60.0
+"""Below this no look would find enough windows, which are never shorter than a second."""
 LOOKS_IN_ROW = 2
 """So many looks in a row must find the drift above its fail limit: one may fall on an incident."""
 

@@ -24,6 +24,7 @@ ALLOWED = {
     "otaload.live": {
         *("otaload", "otaload.errors", "otaload.yamlfile", "otaload.targets", "otaload.record"),
         *("otaload.http", "analysis.thresholds", "analysis.limits"),
+        "analysis.looks",
         *("staging.launch", "staging.errors", "staging.fault_spec"),
     },
     "otaload.plugin": {"otaload.live"},

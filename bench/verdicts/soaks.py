@@ -34,7 +34,7 @@ HOURS = 8
 SLICE_S, WINDOW_S = 60, 300
 N_SLICES = HOURS * 3600 // SLICE_S
 N_WINDOWS = HOURS * 3600 // WINDOW_S
-MINUTES: Values = np.arange(N_SLICES) + 0.5
+MINUTES: Values = np.arange(N_SLICES, dtype=np.float64) + 0.5
 FIRST_MIDDLE_MIN, LAST_MIDDLE_MIN = 45.0, HOURS * 60 - 30.0
 """The middles of the first hour (after a quarter of warm-up) and of the last."""
 

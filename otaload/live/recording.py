@@ -15,6 +15,7 @@ from locust.runners import STATE_MISSING, MasterRunner
 
 from otaload.live.console import PROGRESS_S, progress_line, say
 from otaload.live.counting import Counting
+from otaload.live.early_stop import early_stop_of
 from otaload.live.health import HealthSampler
 from otaload.live.limit import Found, LimitRule, fail_limits
 from otaload.live.plan import Plan
@@ -65,6 +66,7 @@ class Recording:
                 time_scale=plan.settings.time_scale,
                 think_s=sum(shape.think_s) / 2,
             )
+        self._early_stop = early_stop_of(plan, self._notes.append)
         runner = environment.runner
         self._master = runner if isinstance(runner, MasterRunner) else None
         self._sampler = HealthSampler("master" if self._master else "local", self._count_own_users)
@@ -140,6 +142,8 @@ class Recording:
     def finish(self, *, interrupted: str | None, refused: str | None) -> None:
         """Write what is left, and close the run."""
         self._flusher.kill()
+        if self._early_stop is not None:
+            self._early_stop.close()
         self._sampler.stop()
         self._flush(before_second=None)
         end_s = time.time()
@@ -151,6 +155,8 @@ class Recording:
             ended = "interrupted"
         else:
             ended = "limit found" if self._found else "finished"
+            if self._early_stop is not None and self._early_stop.stopped is not None:
+                ended = "stopped early"
         counters = self._service_counters()
         self._write_end(
             end=end_s,
@@ -161,6 +167,7 @@ class Recording:
             workers=self._ledger.as_json(),
             processes=max(1, len(self._ledger.workers)),
             breakpoint=self._breakpoint(),
+            early_stop=self._early_stop.as_json() if self._early_stop else None,
             service_counters=counters,
             notes=[*self._notes, *self._closing_notes(refused)],
             complete=not self._disk_failed,
@@ -219,6 +226,8 @@ class Recording:
             now_s = time.time()
             self._flush(before_second=int(now_s))
             self._watch_limit(now_s)
+            if self._early_stop is not None:
+                self._early_stop.watch(now_s - self.start_s)
             if headless and now_s >= next_line_s:
                 next_line_s += PROGRESS_S
                 say(self._progress(now_s))
