@@ -7,7 +7,7 @@ DEV := $(VENV)/.dev
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup smoke load stress soak spike breakpoint health test lint format docs staging bench clean
+.PHONY: help setup smoke load stress soak spike breakpoint health test lint format docs figures staging bench verdicts clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,11 +37,17 @@ format: $(DEV) ## rewrite the code in the project's style
 docs: $(DEV) ## write the pages that are made from the code
 	@$(BIN)/python docs/build.py
 
+figures: $(DEV) ## draw the pictures of docs/statistics.md
+	@$(BIN)/python docs/figures.py
+
 staging: $(RUNTIME) ## start the embedded service in the foreground
 	@$(BIN)/otaload staging
 
 bench: $(DEV) ## measure the HTTP client against its peers
 	@$(BIN)/python -m bench
+
+verdicts: $(DEV) ## check the verdicts against simulated runs and print the acceptance table
+	@nice -n 19 $(BIN)/python -m bench.verdicts
 
 clean: ## remove the environment and caches; reports stay
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

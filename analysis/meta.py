@@ -123,6 +123,8 @@ class RunMeta:
     breakpoint: BreakpointResult | None = None
     recorded: Recorded | None = None
     aborted: Aborted | None = None
+    stopped_early_s: float | None = None
+    """When a soak was looked at and ended for its drift, in seconds after the start."""
     notes: tuple[str, ...] = ()
     complete: bool = False
 
@@ -164,6 +166,7 @@ def read_run_meta(meta: Mapping[str, Any]) -> tuple[RunMeta, tuple[str, ...]]:
         breakpoint=_breakpoint(read.value("breakpoint", dict)),
         recorded=_recorded(read.mapping("recorded")),
         aborted=_aborted(read.value("aborted", dict), ended),
+        stopped_early_s=_number(read.mapping("early_stop").get("at_s")),
         notes=tuple(read.each("notes", _text)),
         complete=meta.get("complete") is True,
     )

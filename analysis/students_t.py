@@ -14,6 +14,8 @@ def two_sided_p(t: float, df: float) -> float:
 
 def t_quantile(q: float, df: float) -> float:
     """The value below which t lies with probability q, for 0 < q < 1."""
+    if not 0 < q < 1 or df <= 0:
+        raise ValueError(f"no quantile of Student's t for q={q:g} and df={df:g}")
     if q < 0.5:
         return -t_quantile(1 - q, df)
     if q == 0.5:

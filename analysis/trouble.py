@@ -118,7 +118,8 @@ def _early_end(run: Run) -> list[str]:
         return []
     lasted_s = meta.end_s - meta.start_s
     short = lasted_s < LASTED * meta.planned_s and meta.planned_s - lasted_s > EARLY_S
-    if not short or meta.ended == LIMIT_FOUND or meta.aborted is not None:
+    ended_on_purpose = meta.aborted is not None or meta.stopped_early_s is not None
+    if not short or meta.ended == LIMIT_FOUND or ended_on_purpose:
         return []
     told = f"{format_duration(lasted_s)} of the planned {format_duration(meta.planned_s)}"
     return [f"the run ended early: after {told}"]

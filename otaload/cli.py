@@ -8,6 +8,7 @@ locust's import does.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -71,6 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _run(options, rest)
         command = {"judge": _judge, "report": _report, "check": _check, "seed": _seed}
         command |= {"compare": compare, "history": history}
+        command["early-stop"] = _early_stop
         return command[options.command](options)
     except OtaloadError as error:
         sys.stderr.write(f"otaload: error: {error}\n")
@@ -140,6 +142,21 @@ def build_parser() -> argparse.ArgumentParser:
         )
     judge.add_argument(
         "--fail-on-warning", action="store_true", help="end with 90 when the verdict is a warning"
+    )
+
+    early_stop = commands.add_parser(
+        "early-stop",
+        help="look at the drift of a soak that is under way",
+        description="Print as JSON how far p99 has drifted in a soak so far, and whether that is "
+        "above the fail limit for certain; a soak asks this itself and ends at the second yes in a "
+        "row.",
+    )
+    early_stop.add_argument("run", metavar="RUN", help="the directory of the run")
+    early_stop.add_argument(
+        "--at",
+        type=float,
+        metavar="SECONDS",
+        help="look at what started until then, after the start (default: all there is)",
     )
 
     check = commands.add_parser(
@@ -262,6 +279,13 @@ def _judged(options: argparse.Namespace, *, fail_on_warning: bool) -> tuple[Path
         partial=options.partial,
     )
     return path, verdict
+
+
+def _early_stop(options: argparse.Namespace) -> int:
+    from analysis.run_look import look_at
+
+    sys.stdout.write(f"{json.dumps(look_at(Path(options.run), at_s=options.at))}\n")
+    return 0
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -27,6 +27,7 @@ ALLOWED = {
         *("otaload", "otaload.errors", "otaload.yamlfile", "otaload.targets", "otaload.record"),
         *("otaload.http", "otaload.arrivals", "analysis.thresholds", "analysis.limits"),
         "analysis.abort_rules",
+        "analysis.looks",
         *("staging.launch", "staging.errors", "staging.fault_spec"),
     },
     "otaload.plugin": {"otaload.live"},

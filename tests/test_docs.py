@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TARGETS = set(re.findall(r"^([a-z]+(?: [a-z]+)*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 MAKE = {name for names in TARGETS for name in names.split()}
-OTALOAD = {"run", "judge", "report", "check", "seed", "staging", "compare", "history"}
+OTALOAD = {"run", "judge", "report", "check", "seed", "staging"}
+OTALOAD |= {"compare", "history", "early-stop"}
 
 
 def load_builder():

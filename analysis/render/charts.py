@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from analysis.drift import HOUR_WINDOWS, Drift
+from analysis.levels import HOUR_WINDOWS, Drift
 from analysis.limits import Limits
 from analysis.meta import Stage
 from analysis.quantities import Unit, format_limit, printable, shorten

@@ -83,10 +83,12 @@ def p99_drift(run: Run, thresholds: Thresholds) -> Markup:
     chart = _figure("drift", "p99 drift", text, lambda: drift_figure(drift, limits, run.duration_s))
     entries = [("Judged", drift.insufficient and f"insufficient data: {drift.insufficient}")]
     if drift.drift_ratio is not None:
-        low, high = _percent(drift.low_ratio), _percent(drift.high_ratio)
+        bounds = f"95 % interval {_percent(drift.low_ratio)} to {_percent(drift.high_ratio)}"
+        if drift.stopped_s is not None:
+            bounds = f"99 % sure of at least {_percent(drift.low_ratio)}, when it was stopped early"
         step = f"{_percent(drift.step_ratio)} at {format_duration(drift.step_at_s or 0)}"
         entries = [
-            ("Drift", f"{_percent(drift.drift_ratio)} (95 % interval {low} to {high})"),
+            ("Drift", f"{_percent(drift.drift_ratio)} ({bounds})"),
             ("Theil–Sen line", f"{_percent(drift.slope_ratio)} over the same time"),
             ("Mann–Kendall", f"p = {drift.trend_p:.2g} that there is no trend"),
             ("Best single step", step),

@@ -1,1 +1,1 @@
-"""Verdicts on simulated runs with known answers: the acceptance table."""
+"""Checks the verdicts against simulated runs of known truth; prints the acceptance table."""

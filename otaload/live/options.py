@@ -34,6 +34,7 @@ class Settings:
     seed: int
     fail_on_warning: bool
     run_time_s: float | None
+    early_stop: bool = True
 
     @property
     def is_rehearsal(self) -> bool:
@@ -108,6 +109,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         env_var="OTALOAD_FAIL_ON_WARNING",
         help="End with exit code 90 instead of 0 when the verdict is a warning.",
     )
+    add(
+        "--no-early-stop",
+        action="store_true",
+        default=False,
+        env_var="OTALOAD_NO_EARLY_STOP",
+        help="Let a soak run to its planned end even when its drift is above the fail limit for "
+        "certain.",
+    )
     # On a laptop in a café, Locust's own default shows the UI to everybody there.
     parser.set_defaults(web_host="127.0.0.1")
     _take_free_port(parser, sys.argv)
@@ -140,6 +149,7 @@ def read_settings(options: argparse.Namespace) -> Settings:
         seed=_seed(options.seed),
         fail_on_warning=bool(options.fail_on_warning),
         run_time_s=_run_time(options.run_time),
+        early_stop=not options.no_early_stop,
     )
 
 

@@ -17,6 +17,7 @@ from otaload.live.abort import Aborted, AbortWatch
 from otaload.live.arrival_record import ArrivalRecord
 from otaload.live.console import PROGRESS_S, progress_line, say
 from otaload.live.counting import Counting
+from otaload.live.early_stop import early_stop_of
 from otaload.live.gathering import Gathering
 from otaload.live.health import HealthSampler
 from otaload.live.limit import Found, LimitRule, fail_limits
@@ -80,6 +81,7 @@ class Recording:
                 time_scale=plan.settings.time_scale,
                 think_s=sum(shape.think_s) / 2,
             )
+        self._early_stop = early_stop_of(plan, self._notes.append)
         runner = environment.runner
         self._master = runner if isinstance(runner, MasterRunner) else None
         self._arrivals = ArrivalRecord(environment, plan.scenario, start_s=self.start_s)
@@ -167,6 +169,8 @@ class Recording:
     def finish(self, *, interrupted: str | None, refused: str | None) -> None:
         """Write what is left, and close the run."""
         self._flusher.kill()
+        if self._early_stop is not None:
+            self._early_stop.close()
         self._sampler.stop()
         self._flush(before_second=None)
         end_s = time.time()
@@ -180,6 +184,8 @@ class Recording:
             ended = "aborted"
         else:
             ended = "limit found" if self._found else "finished"
+            if self._early_stop is not None and self._early_stop.stopped is not None:
+                ended = "stopped early"
         counters = self._service_counters()
         self._gathering.flush()  # a report may have come while the service was asked
         self._write_end(
@@ -192,6 +198,7 @@ class Recording:
             processes=max(1, len(self._ledger.workers)),
             breakpoint=self._breakpoint(),
             aborted=self._aborted.as_json() if self._aborted else None,
+            early_stop=self._early_stop.as_json() if self._early_stop else None,
             service_counters=counters,
             notes=[*self._notes, *self._closing_notes(refused)],
             complete=not self._disk_failed,
@@ -256,6 +263,8 @@ class Recording:
                 self._arrivals.update(self._master, members, now_s=now_s)
             self._watch_limit(now_s)
             self._watch_abort(now_s)
+            if self._early_stop is not None:
+                self._early_stop.watch(now_s - self.start_s)
             if headless and now_s >= next_line_s:
                 next_line_s += PROGRESS_S
                 say(self._progress(now_s))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.drift import T_975_9
+from analysis.drift import SPREAD
 from analysis.intervals import (
     binomial_cdf,
     design_effect,
@@ -76,7 +76,7 @@ def test_the_binomial_distribution_ends_where_it_should():
 
 
 def test_students_t_of_the_drift_interval_agrees_with_scipy():
-    assert pytest.approx(stats.t.ppf(0.975, 9), abs=1e-9) == T_975_9
+    assert pytest.approx(stats.t.ppf(0.975, 9), abs=1e-9) == SPREAD.t
 
 
 def test_error_bounds_cover_the_truth_at_least_as_often_as_they_say():
