@@ -27,7 +27,8 @@ LONGEST_S = 31 * 24 * HOUR_S
 MOST_BLOCKS = 400
 
 USER_COLUMNS = ("second", "planned", "users")
-HEALTH_COLUMNS = ("second", "process", "users", "cpu", "lag_ms")
+SCHEDULE_COLUMNS = ("iterations", "lost", "late_sum_ms", "late_max_ms")
+HEALTH_COLUMNS = ("second", "process", "users", "cpu", "lag_ms", *SCHEDULE_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Run:
     """A run directory in memory; every time in it (`t_s`) counts from its first second.
 
     `users` has a row a second: `t_s`, `planned`, `users`.
-    `health` has a row a second and process: `t_s`, `process`, `users`, `cpu` (cores), `lag_ms`.
+    `health` has a row a second and process: `t_s`, `process`, `users`, `cpu` (cores), `lag_ms`, and
+    how users with a pacing kept their schedule: `iterations`, `lost`, `late_sum_ms`, `late_max_ms`.
     `causes` has a row a second, endpoint and cause of failures: `t_s`, `endpoint`, `cause`, `n`.
     `damage` says which parts could not be read; with any, the run is inconclusive.
     """
@@ -243,7 +245,9 @@ def _read_users(
                     if "process" in row:
                         shares = float(row["cpu"]), float(row["lag_ms"])
                         count = _count(row.get("users", 0))
-                        health.append((second, str(row["process"]), count, *shares))
+                        kept = (row.get(name, 0) for name in SCHEDULE_COLUMNS)
+                        schedule = (_count(next(kept)), _count(next(kept)), *map(float, kept))
+                        health.append((second, str(row["process"]), count, *shares, *schedule))
                     else:
                         users.append((second, float(row["planned"]), float(row["users"])))
                 except (ValueError, KeyError, TypeError, AttributeError) as error:

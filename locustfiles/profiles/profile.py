@@ -35,6 +35,8 @@ class Profile(LoadTestShape):
     stages: ClassVar[Sequence[Hold | Ramp | Steps]] = ()
     think_s: ClassVar[tuple[float, float]] = (1.0, 3.0)
     """Seconds between a user's iterations, drawn evenly from this range."""
+    pacing_s: ClassVar[float | None] = None
+    """In place of `think_s`: each user starts an iteration every so many seconds, on a grid."""
     release_day: ClassVar[bool] = False
     """Whether every device starts one version behind, so that each one that asks also downloads."""
     finds_limit: ClassVar[bool] = False
@@ -54,8 +56,10 @@ class Profile(LoadTestShape):
     ) -> None:
         """Scale the scenario for a rehearsal, and cap its length with `run_time_s`.
 
-        Raises `ConfigurationError` where the scaled peak leaves a user class without a user.
+        Think times and pacing stay as they are. Raises `ConfigurationError` where the scaled peak
+        leaves a user class without a user, or the pacing makes no sense.
         """
+        self._check_pacing()
         self.time_scale, self.user_scale, self.run_time_s = time_scale, user_scale, run_time_s
         self.timeline = lay_out(self.stages, time_scale=time_scale, user_scale=user_scale)
         peak = peak_users(self.timeline)
@@ -65,6 +69,25 @@ class Profile(LoadTestShape):
             raise ConfigurationError(
                 f"--user-scale {user_scale:g}: a peak of {peak} users leaves a class of the mix "
                 f"without a user; use at least {min(needed, full) / full:g}"
+            )
+
+    def _check_pacing(self) -> None:
+        pacing_s, name = self.pacing_s, type(self).__name__
+        if pacing_s is None:
+            return
+        if isinstance(pacing_s, bool) or not isinstance(pacing_s, int | float):
+            raise ConfigurationError(
+                f"{name}: pacing_s is {pacing_s!r}; write the seconds from one start of a user's "
+                "iteration to the next, for instance pacing_s = 2.0"
+            )
+        if not (math.isfinite(pacing_s) and pacing_s > 0):
+            raise ConfigurationError(
+                f"{name}: pacing_s is {pacing_s:g}; write a number of seconds above 0"
+            )
+        if type(self).think_s is not Profile.think_s:
+            raise ConfigurationError(
+                f"{name}: both think_s and pacing_s are set; keep think_s for pauses that follow "
+                "each answer, or pacing_s for starts on a schedule"
             )
 
     @property

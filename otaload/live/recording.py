@@ -63,7 +63,7 @@ class Recording:
             self._rule = LimitRule(
                 fail_limits(plan.thresholds),
                 time_scale=plan.settings.time_scale,
-                think_s=sum(shape.think_s) / 2,
+                think_s=shape.pacing_s or sum(shape.think_s) / 2,
             )
         runner = environment.runner
         self._master = runner if isinstance(runner, MasterRunner) else None
