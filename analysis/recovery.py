@@ -99,9 +99,9 @@ class Recovery:
 
 
 def run_recovery(run: Run) -> Recovery | None:
-    """The recovery of a run; None where its profile has no burst."""
+    """The recovery of a run; None where its profile has no burst, or no request was recorded."""
     burst = find_burst(run.meta.stages)
-    if burst is None:
+    if burst is None or not run.endpoints:
         return None
     found = estimate_recovery(run.windows, burst, offset_s=run.offset_s, load_s=run.load_s)
     return replace(found, indicative=found.indicative or run.meta.rehearsal is not None)

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from analysis.limits import Bound
+from analysis.render.findings_json import omission_content, recovery_content
 from analysis.verdict import VERDICT_FORMAT, Check, Verdict
 
 
@@ -44,6 +45,9 @@ def verdict_content(verdict: Verdict) -> dict[str, Any]:
             {"endpoint": row.endpoint, **asdict(row.figures)} for row in verdict.endpoints
         ],
         "failures_by_cause": [asdict(cause) for cause in verdict.causes],
+        "cautions": [asdict(caution) for caution in verdict.cautions],
+        "recovery": recovery_content(verdict.recovery),
+        "omission": omission_content(verdict.omission),
         "checks": [_check_content(check) for check in verdict.checks],
     }
 

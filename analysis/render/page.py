@@ -10,6 +10,8 @@ from analysis.render.configuration import configuration
 from analysis.render.console import SYMBOLS, limits_text, meaning, tier_text
 from analysis.render.definitions import DEFINITIONS
 from analysis.render.markup import Markup, bullets, element, joined, pairs, table
+from analysis.render.omission_section import omission_section
+from analysis.render.recovery_section import recovery_section
 from analysis.render.rows import NO_REQUESTS, duration_text, failure_lines
 from analysis.render.sections import (
     endpoints,
@@ -40,10 +42,12 @@ def html(run: Run, verdict: Verdict, thresholds: Thresholds) -> str:
         _section("Checks", _checks(verdict)),
         _section("Latency over time", latency(run, thresholds)),
         p99_drift(run, thresholds),
+        recovery_section(verdict.recovery),
         _section("Load", load(run)),
         _section("Failures", failures(run)),
         _section("Stages", stages(run)),
         _section("Endpoints", endpoints(run)),
+        omission_section(verdict.omission),
         _section("The generator's own health", generator(run, thresholds)),
         _section("Configuration", configuration(run, thresholds)),
         _section("What the numbers mean", pairs(DEFINITIONS)),
