@@ -1,13 +1,13 @@
-"""What lifts a pass to a warning though every threshold is met, each with its reason."""
+"""What is looked at beside latency and errors, and lifts a pass to a warning with a reason."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from analysis.finding import Finding
-from analysis.limits import Tier
-from analysis.omission import MOST_CORRECTION, MOST_LOST_RATIO, Omission
+from analysis.limits import RECOVERY, Tier
+from analysis.omission import MOST_CORRECTION, MOST_LOST_RATIO, Omission, run_omission
 from analysis.quantities import (
     Unit,
     format_count,
@@ -16,20 +16,52 @@ from analysis.quantities import (
     format_quantity,
     plural,
 )
-from analysis.recovery import HOLD_S, Recovery
-from analysis.verdict import Caution
+from analysis.recovery import HOLD_S, Recovery, run_recovery
+from analysis.recovery_check import recovery_check
+from analysis.thresholds import Thresholds
+from analysis.trouble import BREAKPOINT
+from analysis.verdict import Caution, Check
+
+if TYPE_CHECKING:  # a run is read with pandas, which live judging does without
+    from analysis.runs import Run
 
 
-def recovery_cautions(recovery: Recovery | None, *, judged: bool, rehearsal: bool) -> list[Caution]:
-    """That a service did not come back from a burst, or that a run cannot tell it.
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """What speaks for or against a run beside latency and errors: its recovery, its omission."""
 
-    With `judged`, a threshold says what that means; a `rehearsal` may be too short to tell.
-    """
-    if recovery is None or judged or recovery.recovery_s is not None:
-        return []
-    if recovery.insufficient and rehearsal:
-        return []
-    return [Caution("recovery", recovery.sentence)]
+    checks: tuple[Check, ...] = ()
+    cautions: tuple[Caution, ...] = ()
+    notes: tuple[str, ...] = ()
+    recovery: Recovery | None = None
+    omission: Omission | None = None
+
+
+def look_beside(run: Run, thresholds: Thresholds) -> Beside:
+    """How a run recovered from its burst, and what its users did not measure."""
+    recovery, omission = run_recovery(run), run_omission(run)
+    limits = thresholds.limits_of(None, RECOVERY)
+    checks: list[Check] = []
+    cautions: list[Caution] = []
+    notes: list[str] = []
+    if recovery is not None:
+        unknown = bool(recovery.insufficient)
+        if limits is not None:
+            checks.append(recovery_check(limits, recovery, run.totals[0]))
+        elif unknown and run.meta.rehearsal is not None:
+            notes.append(recovery.sentence)  # it may well be too short to tell
+        elif recovery.recovery_s is None:
+            cautions.append(Caution("recovery", recovery.sentence))
+        notes += recovery_notes(recovery)
+    if run.meta.scenario != BREAKPOINT:  # which goes on until users have to wait
+        cautions += omission_cautions(omission)
+    return Beside(
+        checks=tuple(checks),
+        cautions=tuple(cautions),
+        notes=tuple(notes),
+        recovery=recovery,
+        omission=omission,
+    )
 
 
 def omission_cautions(omission: Omission | None) -> list[Caution]:
@@ -59,11 +91,9 @@ def omission_cautions(omission: Omission | None) -> list[Caution]:
     return found
 
 
-def recovery_notes(recovery: Recovery | None, *, told: bool) -> list[str]:
-    """What else to know of a recovery; `told` is whether a check or a caution says it is unknown."""
-    if recovery is None:
-        return []
-    notes = [recovery.sentence] if recovery.insufficient and not told else []
+def recovery_notes(recovery: Recovery) -> list[str]:
+    """What else to know of a recovery, in sentences."""
+    notes = []
     if recovery.hysteresis:
         notes.append(
             "hysteresis suspected: after the burst the service was back in the baseline's band "
@@ -77,11 +107,12 @@ def recovery_notes(recovery: Recovery | None, *, told: bool) -> list[str]:
     return notes
 
 
-def concluded(finding: Finding, cautions: Sequence[Caution], recovery: Recovery | None) -> Finding:
+def concluded(finding: Finding, beside: Beside) -> Finding:
     """The finding with its cautions, and in one sentence how a burst was recovered from.
 
     With a caution a pass becomes a warning; any other tier stays.
     """
+    recovery, cautions = beside.recovery, beside.cautions
     if recovery is not None and recovery.recovery_s is not None:
         finding = replace(finding, sentence=f"{finding.sentence}; {recovery.sentence}")
     if not cautions:

@@ -11,21 +11,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from analysis.cautions import (
-    concluded,
-    omission_cautions,
-    recovery_cautions,
-    recovery_notes,
-)
+from analysis.cautions import concluded, look_beside
 from analysis.checks import threshold_checks
 from analysis.drift import drift_check, run_drift
 from analysis.figures import endpoint_figures, failure_causes
 from analysis.finding import Finding, badness, find
-from analysis.limits import ALL_REQUESTS, DRIFT, RECOVERY, Tier
-from analysis.omission import run_omission
+from analysis.limits import ALL_REQUESTS, DRIFT, Tier
 from analysis.quantities import format_duration
-from analysis.recovery import run_recovery
-from analysis.recovery_check import recovery_check
 from analysis.thresholds import Thresholds
 from analysis.trouble import BREAKPOINT, Trouble, find_trouble
 from analysis.verdict import (
@@ -56,21 +48,12 @@ def judge(
     """
     trouble = find_trouble(run, thresholds.generator, partial=partial)
     checks, notes = _checks(run, thresholds)
+    beside = look_beside(run, thresholds)
+    checks += beside.checks
     is_judged = bool(checks) or run.meta.scenario == BREAKPOINT
     if run.endpoints and not is_judged and not trouble.outcome:
         trouble = replace(trouble, inconclusive=("no threshold applies to this run",))
-    recovery, omission = run_recovery(run), run_omission(run)
-    recovery_limits = thresholds.limits_of(None, RECOVERY)
-    if recovery is not None and recovery_limits is not None:
-        checks.append(recovery_check(recovery_limits, recovery, run.totals[0]))
-    recovery_judged = recovery_limits is not None
-    cautions = recovery_cautions(
-        recovery, judged=recovery_judged, rehearsal=run.meta.rehearsal is not None
-    )
-    notes += recovery_notes(recovery, told=recovery_judged or bool(cautions))
-    if run.meta.scenario != BREAKPOINT:  # which goes on until users have to wait
-        cautions += omission_cautions(omission)
-    finding = concluded(find(run, checks), cautions, recovery)
+    finding = concluded(find(run, checks), beside)
     tier = finding.tier if trouble.outcome is None else Tier.INCONCLUSIVE
     outcome = trouble.outcome or Outcome(tier.value)
     cut_short = not run.meta.complete or bool(run.meta.interrupted)
@@ -82,7 +65,7 @@ def judge(
         headline=_headline(run, outcome, trouble, finding, partial=partial and cut_short),
         checks=tuple(sorted(checks, key=badness)),
         reasons=(*trouble.sentences, *finding.reasons),
-        notes=(*_notes(run, checks), *notes, *run.notes),
+        notes=(*_notes(run, checks), *notes, *beside.notes, *run.notes),
         run=run.name,
         scenario=run.meta.scenario,
         title=run.meta.title,
@@ -98,9 +81,9 @@ def judge(
         requests=requests,
         failures=failures,
         thresholds=thresholds.source,
-        cautions=tuple(cautions),
-        recovery=recovery,
-        omission=omission,
+        cautions=beside.cautions,
+        recovery=beside.recovery,
+        omission=beside.omission,
     )
 
 
