@@ -17,7 +17,7 @@ from analysis.intervals import (
     ratio_bounds,
     upper_bound_column,
 )
-from analysis.limits import ALL_REQUESTS, DRIFT, Limits, Metric, Tier
+from analysis.limits import ALL_REQUESTS, DRIFT, RECOVERY, Limits, Metric, Tier
 from analysis.measured import Counts, Endpoint, Measured, Measurements, endpoint_labels
 from analysis.quantities import format_count, format_limit, plural, shorten
 from analysis.thresholds import Threshold, Thresholds
@@ -28,7 +28,7 @@ from otaload.record import Histogram, bucket_index
 def threshold_checks(
     measurements: Measurements, thresholds: Thresholds, *, exercises: Iterable[str] | None = None
 ) -> tuple[list[Check], list[str]]:
-    """The checks of all thresholds but the drift, and notes on rows that do not apply.
+    """The checks of all thresholds but drift and recovery, and notes on rows that do not apply.
 
     A threshold for an endpoint without requests fails, unless the scenario is known not to
     exercise it: `exercises` are the endpoints that it does, or None where that is not known.
@@ -39,7 +39,7 @@ def threshold_checks(
     left_out: list[str] = []
     known: dict[str | None, tuple[list[Endpoint], Measured]] = {}
     for row in thresholds.rows:
-        if row.metric == DRIFT:
+        if row.metric in (DRIFT, RECOVERY):
             continue
         if row.endpoint not in known:
             matching = [e for e in recorded if row.endpoint is None or e.answers_to(row.endpoint)]

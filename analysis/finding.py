@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.arrivals import ArrivalFigures
 from analysis.figures import held_before, stage_figures
 from analysis.limits import Tier
 from analysis.meta import Aborted, BreakpointResult
@@ -140,14 +139,3 @@ def _last_rate(run: Run) -> float | None:
     """Requests per second of the last stage that a run reached."""
     stages = stage_figures(run)
     return stages[-1].figures.rps if stages else None
-
-
-def with_arrivals(finding: Finding, figures: ArrivalFigures | None) -> Finding:
-    """What the checks come to, and that too many arrivals were missed: at least a warning."""
-    warning = "" if figures is None else figures.warning
-    if not warning:
-        return finding
-    reasons = (*finding.reasons, warning)
-    if finding.tier is Tier.PASS:
-        return Finding(Tier.WARNING, warning, reasons)
-    return replace(finding, reasons=reasons)

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from analysis.arrivals import arrival_figures
+from analysis.cautions import concluded, look_beside
 from analysis.connections import connection_figures
 from analysis.drift import drift_check, run_drift
 from analysis.figures import endpoint_figures, failure_causes
-from analysis.finding import Finding, badness, find, with_arrivals
+from analysis.finding import Finding, badness, find
 from analysis.limits import ALL_REQUESTS, DRIFT, Tier
 from analysis.phases import judged_stages, phase_checks, unjudged_note
 from analysis.quantities import format_duration
@@ -49,16 +49,14 @@ def judge(
     """
     trouble = find_trouble(run, thresholds.generator, partial=partial)
     checks, notes = _checks(run, thresholds)
+    beside = look_beside(run, thresholds)
+    checks += beside.checks
     is_judged = bool(checks) or run.meta.scenario == BREAKPOINT
     if run.endpoints and not is_judged and not trouble.outcome:
         trouble = replace(trouble, inconclusive=("no threshold applies to this run",))
-    arrivals = arrival_figures(run)
-    finding = find(run, checks)
+    finding = concluded(find(run, checks), beside)
     stages = judged_stages(run, thresholds)
     unjudged = unjudged_note(stages)
-    if run.meta.scenario != BREAKPOINT:  # which goes on until arrivals are missed
-        finding = with_arrivals(finding, arrivals)
-    notes += [arrivals.sentence] if arrivals else []
     tier = finding.tier if trouble.outcome is None else Tier.INCONCLUSIVE
     outcome = trouble.outcome or Outcome(tier.value)
     cut_short = not run.meta.complete or bool(run.meta.interrupted)
@@ -70,7 +68,13 @@ def judge(
         headline=_headline(run, outcome, trouble, finding, partial=partial and cut_short),
         checks=tuple(sorted(checks, key=badness)),
         reasons=(*trouble.sentences, *finding.reasons),
-        notes=(*_notes(run, checks), *([unjudged] if unjudged else []), *notes, *run.notes),
+        notes=(
+            *_notes(run, checks),
+            *([unjudged] if unjudged else []),
+            *notes,
+            *beside.notes,
+            *run.notes,
+        ),
         run=run.name,
         scenario=run.meta.scenario,
         title=run.meta.title,
@@ -86,10 +90,13 @@ def judge(
         connections=connection_figures(run),
         stages=stages,
         aborted=run.meta.aborted,
-        arrivals=arrivals,
+        arrivals=beside.arrivals,
         requests=requests,
         failures=failures,
         thresholds=thresholds.source,
+        cautions=beside.cautions,
+        recovery=beside.recovery,
+        omission=beside.omission,
     )
 
 

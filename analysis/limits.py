@@ -28,13 +28,16 @@ class Tier(StrEnum):
 
 @dataclass(frozen=True)
 class Metric:
-    """What a threshold limits: a percentile, the maximum, the mean, the error rate or the drift."""
+    """What a threshold limits: a percentile, the maximum, the mean, the error rate, the drift of a
+    soak or the recovery of a spike."""
 
     name: str
 
     @property
     def unit(self) -> Unit:
-        """Milliseconds for latencies, a ratio for the error rate and the drift."""
+        """Milliseconds for latencies, seconds for the recovery, else a ratio."""
+        if self == RECOVERY:
+            return Unit.S
         return Unit.RATIO if self.name in RATIO_METRICS else Unit.MS
 
     @property
@@ -45,8 +48,9 @@ class Metric:
 
 
 RATIO_METRICS = ("error_rate", "p99_drift")
-NAMED_METRICS = ("max", "mean", *RATIO_METRICS)
+NAMED_METRICS = ("max", "mean", *RATIO_METRICS, "recovery")
 DRIFT = Metric("p99_drift")
+RECOVERY = Metric("recovery")
 _PERCENTILE = re.compile(r"p([0-9]{2}(?:\.[0-9]{1,3})?)")
 
 

@@ -104,6 +104,7 @@ class RunMeta:
     planned_s: float | None = None
     stages: tuple[Stage, ...] = ()
     mix: Mapping[str, float] = field(default_factory=dict)
+    pacing_s: float | None = None
     exercises: tuple[str, ...] | None = None
     target: Mapping[str, str] = field(default_factory=dict)
     hosts: Mapping[str, int] = field(default_factory=dict)
@@ -146,6 +147,7 @@ def read_run_meta(meta: Mapping[str, Any]) -> tuple[RunMeta, tuple[str, ...]]:
         planned_users=_number(planned.get("users_max")),
         planned_s=_number(planned.get("duration_s")),
         stages=tuple(read.each("stages", _stage)),
+        pacing_s=read.number("pacing_s") or None,
         mix={k: n for k, v in read.mapping("mix").items() if (n := _number(v)) is not None},
         exercises=None if exercises is None else tuple(str(name) for name in exercises),
         target={key: str(value) for key, value in target.items() if value is not None},

@@ -9,19 +9,24 @@ from enum import StrEnum
 
 
 class Unit(StrEnum):
-    """What a metric is measured in: milliseconds, or a ratio that is shown as a percentage."""
+    """What a metric is measured in: milliseconds, seconds, or a ratio, shown as a percentage."""
 
     MS = "ms"
+    S = "s"
     RATIO = "ratio"
 
 
-_WRITTEN = {Unit.MS: {"ms": 1.0, "s": 1000.0}, Unit.RATIO: {"%": 0.01}}
-_EXAMPLES = {Unit.MS: "`800 ms` or `2 s`", Unit.RATIO: "`0.5 %`"}
+_WRITTEN = {
+    Unit.MS: {"ms": 1.0, "s": 1000.0},
+    Unit.S: {"s": 1.0, "min": 60.0},
+    Unit.RATIO: {"%": 0.01},
+}
+_EXAMPLES = {Unit.MS: "`800 ms` or `2 s`", Unit.S: "`30 s` or `2 min`", Unit.RATIO: "`0.5 %`"}
 _NUMBER = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)\s*(\S*)")
 
 
 def parse_quantity(text: str, unit: Unit) -> float:
-    """The value of a written quantity, in milliseconds or as a ratio; it must be above 0.
+    """The value of a written quantity, in its unit or as a ratio; it must be above 0.
 
     Raises `ValueError` with a sentence that says what to write.
     """
@@ -32,7 +37,7 @@ def parse_quantity(text: str, unit: Unit) -> float:
         )
     number, suffix = float(match[1]), match[2]
     if not suffix:
-        own = "ms" if unit is Unit.MS else "%"
+        own = "%" if unit is Unit.RATIO else unit.value
         raise ValueError(f"`{text}` has no unit; write `{text} {own}`")
     factor = _WRITTEN[unit].get(suffix)
     if factor is None:
@@ -119,4 +124,4 @@ def _format(value: float, unit: Unit, digits: int) -> str:
         number = f"{shown:.{decimals}f}"
         if "." in number:
             number = number.rstrip("0").rstrip(".")
-    return f"{number} %" if unit is Unit.RATIO else f"{number} ms"
+    return f"{number} %" if unit is Unit.RATIO else f"{number} {unit.value}"

@@ -28,7 +28,12 @@ LONGEST_S = 31 * 24 * HOUR_S
 MOST_BLOCKS = 400
 
 USER_COLUMNS = ("second", "planned", "users")
-HEALTH_COLUMNS = ("second", "process", "users", "cpu", "lag_ms", *ARRIVAL_COLUMNS)
+SCHEDULE_COLUMNS = ("iterations", "lost", "late_sum_ms", "late_max_ms")
+HEALTH_COLUMNS = (
+    *("second", "process", "users", "cpu", "lag_ms"),
+    *ARRIVAL_COLUMNS,
+    *SCHEDULE_COLUMNS,
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,8 @@ class Run:
 
     `users` has a row a second: `t_s`, `planned`, `users`.
     `health` has a row a second and process: `t_s`, `process`, `users`, `cpu` (cores), `lag_ms`,
-    and what it counted of arrivals (`ARRIVAL_COLUMNS`).
+    what it counted of arrivals (`ARRIVAL_COLUMNS`), and how users with a pacing kept their schedule
+    (`SCHEDULE_COLUMNS`).
     `causes` has a row a second, endpoint and cause of failures: `t_s`, `endpoint`, `cause`, `n`.
     `setups` holds the connection set-up of the endpoints whose requests opened any.
     `damage` says which parts could not be read; with any, the run is inconclusive.
@@ -264,7 +270,9 @@ def _read_users(
                     if "process" in row:
                         shares = float(row["cpu"]), float(row["lag_ms"])
                         count = _count(row.get("users", 0))
-                        cells = (*shares, *arrival_cells(row))
+                        kept = (row.get(name, 0) for name in SCHEDULE_COLUMNS)
+                        schedule = (_count(next(kept)), _count(next(kept)), *map(float, kept))
+                        cells = (*shares, *arrival_cells(row), *schedule)
                         health.append((second, str(row["process"]), count, *cells))
                     else:
                         users.append((second, float(row["planned"]), float(row["users"])))

@@ -19,6 +19,7 @@ from analysis.limits import (
     ALL_REQUESTS,
     DRIFT,
     NAMED_METRICS,
+    RECOVERY,
     Bound,
     Limits,
     Metric,
@@ -227,8 +228,8 @@ def _rows(
         if metric in found:
             problems.add(entry.key, where, f"`{name}` is {metric.name}, which is already written")
             continue
-        if metric == DRIFT and endpoint is not None:
-            problems.add(entry.key, where, "p99_drift is judged globally; move it to `global:`")
+        if metric in (DRIFT, RECOVERY) and endpoint is not None:
+            problems.add(entry.key, where, f"{name} is judged globally; move it to `global:`")
             continue
         limits = _limits(endpoint, metric, entry, f"{where}.{name}", general.get(metric), problems)
         if limits is not None:

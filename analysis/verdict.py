@@ -11,7 +11,9 @@ from analysis.connections import ConnectionFigures
 from analysis.figures import EndpointFigures, FailureCause, StageFigures
 from analysis.limits import Limits, Metric, Tier
 from analysis.meta import Aborted
+from analysis.omission import Omission
 from analysis.quantities import Unit, format_quantity
+from analysis.recovery import Recovery
 
 VERDICT_FORMAT = 1
 """Of `verdict.json`; raised when a reader of an older one would misread it."""
@@ -39,8 +41,8 @@ class Outcome(StrEnum):
 class Check:
     """One threshold applied to what was measured.
 
-    `value`, `low` and `high` are in the metric's unit (milliseconds or a ratio); `low` and `high`
-    each bound the true value with 95 % confidence.
+    `value`, `low` and `high` are in the metric's unit (milliseconds, seconds or a ratio); the last
+    two each bound the true value with 95 % confidence.
     `reason` says why the tier is what it is, `proof` whether the bounds agree.
     An informational check never decides the run; an indicative one stems from too short a run.
     `phases` are those of the run that were judged, where it has any; `phase` is set where the
@@ -92,6 +94,14 @@ class Check:
         return f"at least {low}" if low else f"at most {high}" if high else ""
 
 
+@dataclass(frozen=True)
+class Caution:
+    """What makes a pass a warning though every threshold is met: a short name, and the reason."""
+
+    name: str
+    reason: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
     """The worst tier of a run's checks, or why there is none.
@@ -100,6 +110,8 @@ class Verdict:
     reader should know besides the `caveats`; `checks` are sorted with the worst first.
     `duration_s` are the seconds in which requests started, `drain_s` those in which the run then
     waited for its last answers; `endpoints` and `causes` hold the figures of all requests.
+    `cautions` warn beside the checks; `recovery` is None without a burst, `omission` without a
+    request.
     """
 
     outcome: Outcome
@@ -128,6 +140,9 @@ class Verdict:
     stages: tuple[StageFigures, ...] = ()
     aborted: Aborted | None = None
     arrivals: ArrivalFigures | None = None
+    cautions: tuple[Caution, ...] = ()
+    recovery: Recovery | None = None
+    omission: Omission | None = None
 
     @property
     def caveats(self) -> tuple[str, ...]:

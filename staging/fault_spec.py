@@ -26,6 +26,7 @@ from staging.faults import (
     RateLimit,
     Reset,
     SlowBody,
+    Stall,
     Truncate,
 )
 
@@ -298,6 +299,7 @@ KINDS: Mapping[str, _Kind] = {
     ),
     "error": _Kind({"status": _status, **_CHOICE}, _plain(Error), example="error:p=1%,status=503"),
     "hang": _Kind({**_CHOICE}, _plain(Hang), example="hang:p=0.1%"),
+    "stall": _Kind({}, _plain(Stall), required=("for",), example="stall:at=30s,for=10s"),
     "reset": _Kind(
         {"stage": _word("before", "mid-body"), **_CHOICE},
         _plain(Reset),

@@ -155,6 +155,16 @@ class Hang(Fault):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stall(Fault):
+    """Stands still: whatever arrives in its window waits until the window is over."""
+
+    name: ClassVar[str] = "stall"
+
+    def what(self) -> str:
+        return "nothing answered until it is over"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Reset(Fault):
     """Ends the connection with a TCP RST, before the answer or after half of its body."""
 

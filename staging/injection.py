@@ -28,6 +28,7 @@ from staging.faults import (
     RateLimit,
     Reset,
     SlowBody,
+    Stall,
     Truncate,
 )
 from staging.limits import RateLimit as RateLimiter
@@ -142,6 +143,16 @@ class _Hang:
         treatment.ended = "hang"
 
 
+class _Stall:
+    def __init__(self, fault: Stall) -> None:
+        self._ends_s = fault.at_s + (fault.for_s or 0.0)
+
+    async def __call__(self, arrival: Arrival, treatment: Treatment) -> None:
+        ends_s = arrival.at_s - arrival.elapsed_s + self._ends_s
+        if not await arrival.conn.wait_until(ends_s):
+            treatment.ended = "client_gone"
+
+
 class _Reset:
     def __init__(self, fault: Reset) -> None:
         self._mid_body = fault.stage == "mid-body"
@@ -227,6 +238,8 @@ def _effect(fault: Fault) -> Effect:
             return _Error(fault)
         case Hang():
             return _Hang()
+        case Stall():
+            return _Stall(fault)
         case Reset():
             return _Reset(fault)
         case RateLimit():

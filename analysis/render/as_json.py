@@ -10,6 +10,7 @@ import orjson
 from analysis.arrivals import ArrivalFigures
 from analysis.figures import StageFigures
 from analysis.limits import Bound
+from analysis.render.findings_json import omission_content, recovery_content
 from analysis.verdict import VERDICT_FORMAT, Check, Verdict
 
 
@@ -50,6 +51,9 @@ def verdict_content(verdict: Verdict) -> dict[str, Any]:
         "phases": [_stage_content(stage) for stage in verdict.stages],
         "failures_by_cause": [asdict(cause) for cause in verdict.causes],
         "arrivals": None if verdict.arrivals is None else _arrivals_content(verdict.arrivals),
+        "cautions": [asdict(caution) for caution in verdict.cautions],
+        "recovery": recovery_content(verdict.recovery),
+        "omission": omission_content(verdict.omission),
         "checks": [_check_content(check) for check in verdict.checks],
     }
 

@@ -50,6 +50,22 @@ DEFINITIONS = (
         "after 15 minutes of warm-up to the last hour. Judged in soak runs only.",
     ),
     (
+        "Recovery",
+        "The time from the end of a burst until p95 and errors are back in the baseline's band for "
+        "10 s. The band ends at 1.10 × the median of the baseline's p95, or at its 99th percentile "
+        "where that is higher; errors may be 0.1 %, or as many as the baseline had.",
+    ),
+    (
+        "Corrected",
+        "A user that waits sends nothing. With a pacing P, a latency v above P also stands for "
+        "v − P, v − 2P, … down to P, which the requests that were due would have measured.",
+    ),
+    (
+        "Lost load",
+        "With think times: the share of the users' time that went into waiting for answers beyond "
+        "what the endpoint's took on average in the stage in which they were fastest.",
+    ),
+    (
         "Lag",
         "How late a timer of 50 ms woke at worst in a second. A late generator measures itself.",
     ),

@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from analysis.limits import Tier
 from analysis.render.rows import failure_lines
-from analysis.verdict import EXIT_WARNING, Check, Outcome, Verdict
+from analysis.verdict import EXIT_WARNING, Caution, Check, Outcome, Verdict
 
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 TROUBLED = (Outcome.CRASHED, Outcome.INTERRUPTED, Outcome.INCONCLUSIVE)
@@ -17,7 +17,9 @@ TROUBLED = (Outcome.CRASHED, Outcome.INTERRUPTED, Outcome.INCONCLUSIVE)
 def junit(verdict: Verdict) -> str:
     """One test case a check, and one that errs where the run itself cannot be judged."""
     cases = [_case(verdict, check) for check in verdict.checks]
+    cases += [_caution_case(verdict, caution) for caution in verdict.cautions]
     failures = sum(_fails(verdict, check) for check in verdict.checks)
+    failures += len(verdict.cautions) if verdict.exit_code == EXIT_WARNING else 0
     errors = 0
     if verdict.outcome in TROUBLED or not verdict.checks:
         errors = int(verdict.exit_code != 0)
@@ -57,6 +59,18 @@ def _case(verdict: Verdict, check: Check) -> str:
         return f'{head} time="0">{detail}</testcase>'
     message = f"<failure type={_attribute(check.tier.value)} message={_attribute(told)}/>"
     return f'{head} time="0">{message}{detail}</testcase>'
+
+
+def _caution_case(verdict: Verdict, caution: Caution) -> str:
+    head = (
+        f"<testcase classname={_attribute(f'otaload.{verdict.scenario}')} "
+        f"name={_attribute(caution.name)}"
+    )
+    if verdict.exit_code != EXIT_WARNING:
+        detail = f"<system-out>{_text(f'warning: {caution.reason}')}</system-out>"
+        return f'{head} time="0">{detail}</testcase>'
+    message = f'<failure type="warning" message={_attribute(caution.reason)}/>'
+    return f'{head} time="0">{message}</testcase>'
 
 
 def _run_case(verdict: Verdict) -> str:

@@ -12,6 +12,8 @@ from analysis.render.console import SYMBOLS, limits_text, meaning, tier_text
 from analysis.render.definitions import DEFINITIONS
 from analysis.render.document import document
 from analysis.render.markup import Markup, bullets, element, joined, pairs, table
+from analysis.render.omission_section import omission_section
+from analysis.render.recovery_section import recovery_section
 from analysis.render.rows import NO_REQUESTS, duration_text, failure_lines
 from analysis.render.sections import (
     connections,
@@ -35,12 +37,14 @@ def html(run: Run, verdict: Verdict, thresholds: Thresholds) -> str:
         _section("Checks", _checks(verdict)),
         _section("Latency over time", latency(run, thresholds)),
         p99_drift(run, thresholds),
+        recovery_section(verdict.recovery),
         _section("Load", load(run)),
         arrivals(run),
         _section("Failures", failures(run)),
         _section("Phases", stages(run, thresholds)),
         _section("Endpoints", endpoints(run)),
         connections(run),
+        omission_section(verdict.omission),
         _section("The generator's own health", generator(run, thresholds)),
         _section("Configuration", configuration(run, thresholds)),
         _section("What the numbers mean", pairs(DEFINITIONS)),

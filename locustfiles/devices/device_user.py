@@ -20,7 +20,7 @@ from locustfiles.devices.protocol import (
     read_registration,
     verify_bundle,
 )
-from otaload.http import LeanHttpUser, Response
+from otaload.http import LeanHttpUser, Response, absolute_pacing
 from otaload.http.target import locate, parse_url
 from otaload.live.context import RunContext, context_of
 from otaload.targets import Endpoint
@@ -82,9 +82,21 @@ class DeviceUser(LeanHttpUser):
             ),
         )
 
+    def on_start(self) -> None:
+        """With a pacing, wait for this user's first place in the schedule."""
+        if self.context_of_run.pacing_s is not None:
+            self.wait()  # type: ignore[no-untyped-call]  # locust leaves it untyped
+
     def wait_time(self) -> float:
-        """Seconds of thought, from the scenario's range."""
-        return self.rng.uniform(*self.context_of_run.think_s)
+        """Seconds of thought, from the scenario's range; with a pacing, until the next start.
+
+        All users of a process share one schedule, so that their starts are spread evenly.
+        """
+        context = self.context_of_run
+        pacing_s = context.pacing_s
+        if pacing_s is None:
+            return self.rng.uniform(*context.think_s)
+        return context.shared("pacing", lambda: absolute_pacing(pacing_s))(self)
 
     def check(self, device: Device, *, outdated: bool = False) -> Outcome[Release]:
         """Ask for an update; `value` is the release on offer, None where there is none.

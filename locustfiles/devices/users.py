@@ -69,6 +69,9 @@ class HealthProbe(DeviceUser):
 
     exercises = (HEALTH,)
 
+    def on_start(self) -> None:
+        """At once, whatever the scenario's pacing."""
+
     def wait_time(self) -> float:
         """A minute: the rate that production may get, whatever the scale of a rehearsal."""
         return 60.0

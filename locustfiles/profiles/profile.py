@@ -47,6 +47,8 @@ class Profile(LoadTestShape):
     """With arrivals: how many users stand ready to take them, shared out by the mix."""
     think_s: ClassVar[tuple[float, float]] = (1.0, 3.0)
     """Seconds between a user's iterations, drawn evenly from this range; not with arrivals."""
+    pacing_s: ClassVar[float | None] = None
+    """In place of `think_s`: each user starts an iteration every so many seconds, on a grid."""
     release_day: ClassVar[bool] = False
     """Whether every device starts one version behind, so that each one that asks also downloads."""
     finds_limit: ClassVar[bool] = False
@@ -66,9 +68,10 @@ class Profile(LoadTestShape):
     ) -> None:
         """Scale the scenario for a rehearsal, and cap its length with `run_time_s`.
 
-        Raises `ConfigurationError` where the scaled peak leaves a user class without a user, and
-        where the stages make no sense.
+        Think times and pacing stay as they are. Raises `ConfigurationError` where the scaled peak
+        leaves a user class without a user, and where the stages or the pacing make no sense.
         """
+        self._check_pacing()
         problem = why_wrong(self.stages, max_users=self.max_users, needed=self._needed_users())
         if problem:
             raise ConfigurationError(f"{type(self).__name__}: {problem}")
@@ -95,6 +98,29 @@ class Profile(LoadTestShape):
         return lay_out_arrivals(
             self.stages, users=users_ready, time_scale=time_scale, rate_scale=user_scale
         )
+
+    def _check_pacing(self) -> None:
+        pacing_s, name = self.pacing_s, type(self).__name__
+        if pacing_s is None:
+            return
+        if isinstance(pacing_s, bool) or not isinstance(pacing_s, int | float):
+            raise ConfigurationError(
+                f"{name}: pacing_s is {pacing_s!r}; write the seconds from one start of a user's "
+                "iteration to the next, for instance pacing_s = 2.0"
+            )
+        if not (math.isfinite(pacing_s) and pacing_s > 0):
+            raise ConfigurationError(
+                f"{name}: pacing_s is {pacing_s:g}; write a number of seconds above 0"
+            )
+        if has_arrivals(self.stages):
+            raise ConfigurationError(
+                f"{name}: pacing_s is for stages of users; arrivals have a schedule of their own"
+            )
+        if type(self).think_s is not Profile.think_s:
+            raise ConfigurationError(
+                f"{name}: both think_s and pacing_s are set; keep think_s for pauses that follow "
+                "each answer, or pacing_s for starts on a schedule"
+            )
 
     @property
     def duration_s(self) -> float:

@@ -17,6 +17,7 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary, WeakSet
 
 import gevent
+from locust.user.task import LOCUST_STATE_STOPPING
 
 # n × φ mod 1 (φ the golden ratio) fills an interval evenly for any number of n.
 _GOLDEN: Final = 0.6180339887498949
@@ -96,6 +97,8 @@ class AbsolutePacing:
         due, lost = self._next(course)
         while (left_s := due - self._clock()) > 0:  # a timer may end early by the loop's old clock
             self._sleep(left_s)
+        if getattr(user, "_state", None) == LOCUST_STATE_STOPPING:
+            return 0.0  # it ends here and starts nothing
         lag = Lag(1, lost, -left_s, -left_s)
         course.lag += lag
         self._total += lag

@@ -18,8 +18,9 @@ _ATTRIBUTE = "otaload_context"
 class RunContext:
     """The target, the seed and what the users of one process learn from each other.
 
-    `think_s` is the range of seconds between iterations; `current_release` is the release that the
-    service last offered; `refused` is set when a target turned out to be forbidden.
+    `think_s` is the range of seconds between iterations; with `pacing_s` they start on a schedule
+    in its place. `current_release` is the release that the service last offered; `refused` is set
+    when a target turned out to be forbidden.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class RunContext:
         worker_index: int = 0,
         worker_count: int = 1,
         think_s: tuple[float, float] = (1.0, 3.0),
+        pacing_s: float | None = None,
         release_day: bool = False,
         verify_hook: Callable[[Any], str | None] | None = None,
     ) -> None:
@@ -38,6 +40,7 @@ class RunContext:
         self.worker_index = worker_index
         self.worker_count = worker_count
         self.think_s = think_s
+        self.pacing_s = pacing_s
         self.release_day = release_day
         self.verify_hook = verify_hook
         self.current_release: Any = None

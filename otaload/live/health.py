@@ -1,6 +1,7 @@
 """The generator's own health: a generator that is late measures itself, not the service.
 
 A timer is set every 50 ms; how late it wakes is the lag that requests of this process suffered too.
+Where users keep a schedule, how well they kept it is told along with that.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
+
+from otaload.http import Lag, take_process_lag
 
 TICK_S = 0.05
 
@@ -30,10 +33,13 @@ class HealthSampler:
         self._also = also
         self._rows: list[dict[str, Any]] = []
         self._greenlet: gevent.Greenlet[[], None] | None = None
+        self._worst_s: float
+        self._begin_second()
 
     def start(self) -> None:
         """Begin to sample, in a greenlet of its own."""
         self.stop()
+        take_process_lag()  # what users of the run before left
         self._greenlet = gevent.spawn(self._run)
 
     def stop(self) -> None:
@@ -41,9 +47,9 @@ class HealthSampler:
         if self._greenlet is not None:
             self._greenlet.kill()
             self._greenlet = None
-            if further := self._also(None):
-                # Counts of the second under way are not lost; what is known of its health is not.
-                self._rows.append(self._row(int(time.time()), 0.0, 0.0) | further)
+            kept, further = take_process_lag(), self._also(None)
+            if kept.iterations or further:  # else a second that was cut short is not worth a row
+                self._end_second(kept, further)
 
     def take(self) -> list[dict[str, Any]]:
         """Hand over the rows gathered since the last call."""
@@ -51,26 +57,32 @@ class HealthSampler:
         return rows
 
     def _run(self) -> None:
-        second = int(time.time())
-        cpu_s, wall_s = time.process_time(), time.monotonic()
-        worst_s = 0.0
+        self._begin_second()
         while True:
             due = time.monotonic() + TICK_S
             gevent.sleep(TICK_S)
-            now = time.monotonic()
-            worst_s = max(worst_s, now - due)
-            if int(time.time()) != second:
-                new_cpu_s = time.process_time()
-                cpu = (new_cpu_s - cpu_s) / max(now - wall_s, 1e-9)
-                row = self._row(second, cpu, worst_s * 1000)
-                self._rows.append(row | self._also(int(time.time())))
-                second, cpu_s, wall_s, worst_s = int(time.time()), new_cpu_s, now, 0.0
+            self._worst_s = max(self._worst_s, time.monotonic() - due)
+            if int(time.time()) != self._second:
+                self._end_second(take_process_lag(), self._also(int(time.time())))
+                self._begin_second()
 
-    def _row(self, second: int, cpu: float, lag_ms: float) -> dict[str, Any]:
-        return {
-            "second": second,
+    def _begin_second(self) -> None:
+        self._second = int(time.time())
+        self._cpu_s, self._wall_s = time.process_time(), time.monotonic()
+        self._worst_s = 0.0
+
+    def _end_second(self, kept: Lag, further: dict[str, Any]) -> None:
+        """Write the second's row; `kept` says how users kept their schedule, if they have one."""
+        cpu_s, wall_s = time.process_time() - self._cpu_s, time.monotonic() - self._wall_s
+        row: dict[str, Any] = {
+            "second": self._second,
             "process": self._process,
             "users": self._count_users(),
-            "cpu": round(cpu, 3),
-            "lag_ms": round(lag_ms, 2),
+            "cpu": round(cpu_s / max(wall_s, 1e-9), 3),
+            "lag_ms": round(self._worst_s * 1000, 2),
         }
+        if kept.iterations:
+            row["iterations"], row["lost"] = kept.iterations, kept.lost
+            row["late_sum_ms"] = round(kept.lag_sum_s * 1000, 2)
+            row["late_max_ms"] = round(kept.lag_max_s * 1000, 2)
+        self._rows.append(row | further)

@@ -200,5 +200,6 @@ def _setup_for(scenario: Scenario, settings: Settings, targets: Targets, aim: Ai
         api_key=aim.targets.api_key if aim and aim.service else None,
         seed=settings.seed,
         think_s=shape.think_s if shape else (1.0, 3.0),
+        pacing_s=shape.pacing_s if shape else None,
         release_day=shape.release_day if shape else False,
     )

@@ -79,7 +79,7 @@ class Recording:
             self._rule = LimitRule(
                 fail_limits(plan.thresholds),
                 time_scale=plan.settings.time_scale,
-                think_s=sum(shape.think_s) / 2,
+                think_s=shape.pacing_s or sum(shape.think_s) / 2,
             )
         self._early_stop = early_stop_of(plan, self._notes.append)
         runner = environment.runner

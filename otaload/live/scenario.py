@@ -44,6 +44,7 @@ class PlannedShape(Protocol):
 
     mix: Mapping[type[User], int]
     think_s: tuple[float, float]
+    pacing_s: float | None
     release_day: bool
     finds_limit: bool
     allowed_on_production: bool

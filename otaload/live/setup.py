@@ -40,6 +40,7 @@ class Setup:
     seed: int
     think_s: tuple[float, float]
     release_day: bool
+    pacing_s: float | None = None
     worker_count: int = 1
     arrivals: dict[str, Any] | None = None
     """An `ArrivalPlan` as plain data, where the profile counts in arrivals."""
@@ -70,6 +71,7 @@ class Setup:
             worker_index=worker_index % self.worker_count,
             worker_count=self.worker_count,
             think_s=self.think_s,
+            pacing_s=self.pacing_s,
             release_day=self.release_day,
             verify_hook=load_hook(hook) if hook else None,
         )

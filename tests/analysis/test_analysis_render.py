@@ -335,6 +335,7 @@ def test_the_page_shows_its_sections_in_order(failing_page):
         "Failures",
         "Phases",
         "Endpoints",
+        "Coordinated omission",
         "The generator&#x27;s own health",
         "Configuration",
         "What the numbers mean",

@@ -133,7 +133,8 @@ def test_without_a_warning_limit_there_is_no_gap():
         (
             "global:\n  p59: {pass: 1 s, fail: 2 s}\n  latency: {}\n",
             "t.yaml:3: global: unknown metric `latency`; known are "
-            "p50, p90, p95, p99, p99.9, max, mean, error_rate, p99_drift",
+            "p50, p90, p95, p99, p99.9, max, mean, error_rate, p99_drift, "
+            "recovery",
         ),
         (
             "global:\n  eror_rate: {pass: 1 %, fail: 2 %}\n",

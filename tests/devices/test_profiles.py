@@ -134,6 +134,36 @@ def test_a_rehearsal_too_small_for_the_mix_is_refused() -> None:
     scenario("load").plan(user_scale=0.05)
 
 
+class Paced(Profile):
+    stages = (Hold(10, 60),)
+    pacing_s = 2.0
+
+
+def test_a_pacing_is_not_scaled_in_a_rehearsal() -> None:
+    paced = Paced()
+    paced.plan(time_scale=0.1)
+
+    assert (paced.pacing_s, paced.duration_s) == (2.0, 6.0)
+
+
+def test_both_a_think_time_and_a_pacing_are_refused() -> None:
+    class Both(Paced):
+        think_s = (1.0, 3.0)
+
+    with pytest.raises(ConfigurationError, match="Both: both think_s and pacing_s are set; keep"):
+        Both().plan()
+
+
+@pytest.mark.parametrize("pacing_s", [0, -1.0, math.inf, math.nan, True, "2 s"])
+def test_a_pacing_that_makes_no_sense_is_refused(pacing_s: object) -> None:
+    class Wrong(Paced):
+        pass
+
+    Wrong.pacing_s = pacing_s  # type: ignore[assignment]
+    with pytest.raises(ConfigurationError, match=r"Wrong: pacing_s is .*; write"):
+        Wrong().plan()
+
+
 def test_run_time_caps_a_scenario() -> None:
     profile = scenario("health")
     profile.plan(run_time_s=90)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from locust import User, task
 from locust.env import Environment
+from locust.user.task import LOCUST_STATE_STOPPING
 
 from otaload.http import Lag, LeanHttpUser, absolute_pacing, process_lag, take_process_lag
 from otaload.http.schedule import AbsolutePacing
@@ -48,6 +49,15 @@ def test_iterations_start_on_the_grid_whatever_they_take():
         when.now += takes_s
     assert starts == [1000, 1001, 1002, 1003, 1004]
     assert schedule.lag_of(user) == Lag(5, 0, 0.0, 0.0)
+
+
+def test_a_user_that_was_stopped_while_it_waited_starts_nothing():
+    schedule, _ = pacing()
+    user = Somebody()
+    schedule(user)
+    user._state = LOCUST_STATE_STOPPING
+    schedule(user)
+    assert schedule.total.iterations == 1
 
 
 def test_a_late_iteration_starts_at_once_and_the_next_is_back_on_the_grid():

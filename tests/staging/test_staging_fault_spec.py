@@ -20,6 +20,7 @@ from staging.faults import (
     RateLimit,
     Reset,
     SlowBody,
+    Stall,
     Truncate,
     describe,
 )
@@ -57,6 +58,7 @@ from staging.faults import (
         ("hang", (Hang(),)),
         ("hang:", (Hang(),)),
         ("hang:at=1min", (Hang(at_s=60),)),
+        ("stall:at=30s,for=10s", (Stall(at_s=30, for_s=10),)),
         ("reset:stage=mid-body", (Reset(stage="mid-body"),)),
         ("rate-limit:rate=60/min", (RateLimit(count=60, period_s=60),)),
         ("slow-body:rate=64KiB/s", (SlowBody(bytes_per_s=65536),)),

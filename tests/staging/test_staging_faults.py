@@ -184,6 +184,17 @@ def test_a_hang_never_answers_and_ends_with_the_client(client, staging):
     assert (counts["requests"], counts["responses"], counts["errors"]) == (1, {}, {"hang": 1})
 
 
+def test_a_stall_holds_back_whatever_arrives_until_it_is_over(client, staging):
+    staging.set_faults("stall:at=100ms,for=400ms")
+    began_s = time.perf_counter()
+    assert client.check().took_ms < 90
+    time.sleep(max(0.0, began_s + 0.2 - time.perf_counter()))
+    answers = client.at_once(4, lambda _: client.check())
+    assert time.perf_counter() - began_s == pytest.approx(0.5, abs=0.05)
+    assert [answer.status for answer in answers] == [200] * 4
+    assert client.check().took_ms < 90
+
+
 def test_a_reset_before_the_answer_is_seen_as_connection_reset(client, staging):
     staging.set_faults("reset:")
     received, error = read_until_it_ends(raw_get(client, "/nothing"))
