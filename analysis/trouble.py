@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # a run is read with pandas, which live judging does without
 
 BREAKPOINT = "breakpoint"
 NEVER_STARTED, REFUSED, LIMIT_FOUND = "never started", "refused", "limit found"
+NO_LIMIT_FOUND = "no limit found"
 """Ways in which a run ends, as `run.json` has them."""
 LASTED, EARLY_S = 0.95, 2.0
 """A run has ended early below this share of its planned duration and more than these seconds."""
@@ -117,7 +118,7 @@ def _early_end(run: Run) -> list[str]:
         return []
     lasted_s = meta.end_s - meta.start_s
     short = lasted_s < LASTED * meta.planned_s and meta.planned_s - lasted_s > EARLY_S
-    if not short or meta.ended == LIMIT_FOUND:
+    if not short or meta.ended in (LIMIT_FOUND, NO_LIMIT_FOUND):
         return []
     told = f"{format_duration(lasted_s)} of the planned {format_duration(meta.planned_s)}"
     return [f"the run ended early: after {told}"]

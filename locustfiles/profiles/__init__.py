@@ -4,6 +4,7 @@
 import otaload.plugin as _plugin  # noqa: F401
 from locustfiles.profiles.curves import (
     FOREVER,
+    Climb,
     Hold,
     Ramp,
     Stage,
@@ -16,6 +17,7 @@ from locustfiles.profiles.profile import Profile
 
 __all__ = [
     "FOREVER",
+    "Climb",
     "Hold",
     "Profile",
     "Ramp",

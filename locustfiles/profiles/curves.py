@@ -42,6 +42,24 @@ class Steps:
 
 
 @dataclass(frozen=True)
+class Climb:
+    """A staircase whose steps grow: each has `factor` times the users of the one before."""
+
+    to: int
+    start: int
+    factor: float
+    seconds: float
+    name: str = "step"
+
+    def levels(self) -> list[int]:
+        """The users of each step; the last one has `to`."""
+        levels = [self.start]
+        while levels[-1] < self.to:
+            levels.append(min(self.to, max(levels[-1] + 1, round(levels[-1] * self.factor))))
+        return levels
+
+
+@dataclass(frozen=True)
 class Stage:
     """A hold, ramp or step laid on the time axis; seconds since the start of the run."""
 
@@ -52,8 +70,12 @@ class Stage:
     users_to: int
 
 
+Part = Hold | Ramp | Steps | Climb
+"""What a profile is made of."""
+
+
 def lay_out(
-    parts: Sequence[Hold | Ramp | Steps], *, time_scale: float = 1.0, user_scale: float = 1.0
+    parts: Sequence[Part], *, time_scale: float = 1.0, user_scale: float = 1.0
 ) -> tuple[Stage, ...]:
     """The parts end to end, each duration and each number of users scaled.
 
@@ -81,6 +103,10 @@ def lay_out(
                 users = part.to
             case Steps():
                 for level in range(part.step, part.to + 1, part.step):
+                    add(f"{part.name} {scaled(level)}", part.seconds, level, level)
+                    users = level
+            case Climb():
+                for level in part.levels():
                     add(f"{part.name} {scaled(level)}", part.seconds, level, level)
                     users = level
     return tuple(stages)

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from locust import LoadTestShape, User
 
-from locustfiles.profiles.curves import (
-    Hold,
-    Ramp,
-    Stage,
-    Steps,
-    lay_out,
-    peak_users,
-    users_at,
-)
+from locustfiles.profiles.curves import Part, Stage, lay_out, peak_users, users_at
 from otaload.errors import ConfigurationError
+
+SEARCH_S = 450.0
+"""How long the search for a limit may take beside the climb; longer stays less precise."""
 
 
 class Profile(LoadTestShape):
@@ -32,13 +28,14 @@ class Profile(LoadTestShape):
 
     mix: ClassVar[Mapping[type[User], int]] = {}
     """Relative shares of the users (not of the requests)."""
-    stages: ClassVar[Sequence[Hold | Ramp | Steps]] = ()
+    stages: ClassVar[Sequence[Part]] = ()
     think_s: ClassVar[tuple[float, float]] = (1.0, 3.0)
     """Seconds between a user's iterations, drawn evenly from this range."""
     release_day: ClassVar[bool] = False
     """Whether every device starts one version behind, so that each one that asks also downloads."""
     finds_limit: ClassVar[bool] = False
-    """Whether the run ends as soon as the service is past its limit; finding it is the purpose."""
+    """Whether the run looks for the service's limit, which is its purpose: its stages are steps that
+    are climbed until one is bad; then the limit is bisected, and the run ends."""
     allowed_on_production: ClassVar[bool] = False
 
     def __init__(self) -> None:
@@ -46,7 +43,8 @@ class Profile(LoadTestShape):
         self.time_scale = 1.0
         self.user_scale = 1.0
         self.run_time_s: float | None = None
-        self.timeline: tuple[Stage, ...] = lay_out(self.stages)
+        self.planned: tuple[Stage, ...] = lay_out(self.stages)
+        self.timeline: tuple[Stage, ...] = self.planned
         self._ended_by: str | None = None
 
     def plan(
@@ -57,8 +55,9 @@ class Profile(LoadTestShape):
         Raises `ConfigurationError` where the scaled peak leaves a user class without a user.
         """
         self.time_scale, self.user_scale, self.run_time_s = time_scale, user_scale, run_time_s
-        self.timeline = lay_out(self.stages, time_scale=time_scale, user_scale=user_scale)
-        peak = peak_users(self.timeline)
+        self.planned = lay_out(self.stages, time_scale=time_scale, user_scale=user_scale)
+        self.timeline = self.planned
+        peak = self.peak_users
         needed = math.ceil(sum(self.mix.values()) / min(self.mix.values())) if self.mix else 1
         full = peak_users(lay_out(self.stages))
         if peak < min(needed, full):
@@ -66,17 +65,34 @@ class Profile(LoadTestShape):
                 f"--user-scale {user_scale:g}: a peak of {peak} users leaves a class of the mix "
                 f"without a user; use at least {min(needed, full) / full:g}"
             )
+        if self.finds_limit and any(s.users_from != s.users_to for s in self.planned):
+            raise ConfigurationError(
+                f"{type(self).__name__}: finds_limit climbs in steps, each with a constant load; "
+                "use Steps, Climb or Hold in place of Ramp"
+            )
 
     @property
     def duration_s(self) -> float:
-        """How long the run is planned to last; infinite for one that is ended by hand."""
-        planned = self.timeline[-1].end_s if self.timeline else 0.0
+        """How long the run is planned to last; infinite for one that is ended by hand.
+
+        The search for a limit lasts at most so long, and ends as soon as it is done.
+        """
+        planned = self.planned[-1].end_s if self.planned else 0.0
+        if self.finds_limit:
+            planned += SEARCH_S * self.time_scale
         return min(planned, self.run_time_s) if self.run_time_s else planned
 
     @property
     def peak_users(self) -> int:
         """The most users that are ever planned."""
-        return peak_users(self.timeline)
+        return peak_users(self.planned)
+
+    def play(self, name: str, users: float, at_s: float) -> None:
+        """Hold so many users from a time on, in place of what was planned from there."""
+        before = tuple(replace(s, end_s=min(s.end_s, at_s)) for s in self.timeline)
+        played = tuple(stage for stage in before if stage.start_s < stage.end_s)
+        level = round(users)
+        self.timeline = (*played, Stage(name, at_s, self.duration_s, level, level))
 
     def users_at(self, elapsed_s: float) -> int | None:
         """The planned users at a moment; None once the run is over."""

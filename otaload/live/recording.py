@@ -16,9 +16,11 @@ from locust.runners import STATE_MISSING, MasterRunner
 from otaload.live.console import PROGRESS_S, progress_line, say
 from otaload.live.counting import Counting
 from otaload.live.health import HealthSampler
-from otaload.live.limit import Found, LimitRule, fail_limits
+from otaload.live.limit import SliceRule, fail_limits
 from otaload.live.plan import Plan
 from otaload.live.reports import DRAIN, MalformedReportError, Report, unpack
+from otaload.live.search import Outcome
+from otaload.live.seeker import Seeker, seek
 from otaload.live.tail import Tail
 from otaload.live.workers import Ledger
 from staging.errors import StagingError
@@ -55,15 +57,16 @@ class Recording:
         self._notes: list[str] = list(plan.run.meta["notes"])
         self._ledger = Ledger()
         self._tail = Tail()
-        self._found: Found | None = None
         self._disk_failed = False
         shape = plan.scenario.shape
-        self._rule: LimitRule | None = None
+        self._seeker: Seeker | None = None
         if shape is not None and shape.finds_limit:
-            self._rule = LimitRule(
-                fail_limits(plan.thresholds),
+            self._seeker = seek(
+                shape,
+                SliceRule(fail_limits(plan.thresholds), time_scale=plan.settings.time_scale),
+                self._tail,
+                start_s=self.start_s,
                 time_scale=plan.settings.time_scale,
-                think_s=sum(shape.think_s) / 2,
             )
         runner = environment.runner
         self._master = runner if isinstance(runner, MasterRunner) else None
@@ -143,14 +146,14 @@ class Recording:
         self._sampler.stop()
         self._flush(before_second=None)
         end_s = time.time()
-        if self._found is None:
-            self._watch_limit(end_s, settled=True)
+        if self._seeker is not None:
+            self._seeker.close(end_s)
         if refused:
             ended = "refused"
         elif interrupted:
             ended = "interrupted"
         else:
-            ended = "limit found" if self._found else "finished"
+            ended = self._ended()
         counters = self._service_counters()
         self._write_end(
             end=end_s,
@@ -160,7 +163,7 @@ class Recording:
             hosts=self._counting.hosts,
             workers=self._ledger.as_json(),
             processes=max(1, len(self._ledger.workers)),
-            breakpoint=self._breakpoint(),
+            **self._searched(end_s),
             service_counters=counters,
             notes=[*self._notes, *self._closing_notes(refused)],
             complete=not self._disk_failed,
@@ -218,7 +221,7 @@ class Recording:
             gevent.sleep(FLUSH_S - time.time() % FLUSH_S)
             now_s = time.time()
             self._flush(before_second=int(now_s))
-            self._watch_limit(now_s)
+            self._seek(now_s)
             if headless and now_s >= next_line_s:
                 next_line_s += PROGRESS_S
                 say(self._progress(now_s))
@@ -249,11 +252,14 @@ class Recording:
             self.plan.run.append_windows(report.windows if report else windows or ())
             self.plan.run.append_users(report.health if report else rows or ())
         except OSError as error:
-            if not self._disk_failed:
-                self._disk_failed = True
-                note = f"{self.plan.run.path} cannot be written ({error.strerror})"
-                self._notes.append(f"{note}: what came after is missing")
-                self._on_trouble(note)
+            self._disk_trouble(error)
+
+    def _disk_trouble(self, error: OSError) -> None:
+        if not self._disk_failed:
+            self._disk_failed = True
+            note = f"{self.plan.run.path} cannot be written ({error.strerror})"
+            self._notes.append(f"{note}: what came after is missing")
+            self._on_trouble(note)
 
     def _progress(self, now_s: float) -> str:
         elapsed_s = now_s - self.start_s
@@ -263,31 +269,43 @@ class Recording:
             now=int(now_s),
             elapsed_s=elapsed_s,
             planned_s=shape.duration_s if shape else (self.plan.settings.run_time_s or math.inf),
-            stage=self.plan.scenario.stage_at(elapsed_s),
+            stage=self._seeker.told if self._seeker else self.plan.scenario.stage_at(elapsed_s),
             users=runner.user_count if runner else 0,
         )
 
-    def _watch_limit(self, now_s: float, *, settled: bool = False) -> None:
-        shape = self.plan.scenario.shape
-        if self._rule is None or shape is None or self._found is not None:
+    def _seek(self, now_s: float) -> None:
+        shape, seeker = self.plan.scenario.shape, self._seeker
+        if seeker is None or shape is None or shape.ended_by is not None:
             return
-        self._found = self._rule.watch(
-            self._tail,
-            start_s=self.start_s,
-            now_s=now_s,
-            users_at=shape.users_at,
-            settled=settled,
-        )
-        if self._found is not None:
-            say(f"otaload: the limit is found: {self._found.reason}")
-            shape.end("limit found")
+        told = seeker.look(now_s)
+        if seeker.search.outcome is not None:
+            shape.end(self._ended())
+        if told is not None or seeker.search.outcome is not None:
+            say(f"otaload: {told or seeker.ending}")
+            try:
+                # What was played is known at a crash too.
+                self.plan.run.write_meta(**self._searched(now_s))
+            except OSError as error:
+                self._disk_trouble(error)
 
-    def _breakpoint(self) -> dict[str, Any] | None:
-        if self._rule is None:
-            return None
-        if self._found is not None:
-            return self._found.as_json()
-        return {"limit_users": None, "reason": "the last stage ended within limits", "at_s": None}
+    def _ended(self) -> str:
+        """How a run ended that nobody interrupted."""
+        if self._seeker is None:
+            return "finished"
+        if self._seeker.found:
+            return "limit found"
+        none = self._seeker.search.outcome is Outcome.NONE
+        return "no limit found" if none else "finished"
+
+    def _searched(self, now_s: float) -> dict[str, Any]:
+        """What a search has to say: its stages, as far as they were played, and its history."""
+        if self._seeker is None:
+            return {"breakpoint": None}
+        elapsed_s = now_s - self.start_s
+        stages = [s for s in self.plan.scenario.stages() if s["start_s"] < elapsed_s]
+        if stages:
+            stages[-1]["end_s"] = min(stages[-1]["end_s"], elapsed_s)
+        return {"stages": stages, "breakpoint": self._seeker.as_json()}
 
     def _crashes(self) -> int:
         crashes = self._counting.crashes + self._ledger.crashes

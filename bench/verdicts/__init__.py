@@ -1,0 +1,1 @@
+"""Simulated runs that hold the verdicts against known answers."""
