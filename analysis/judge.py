@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from analysis.breakpoint import breakpoint_figures
 from analysis.checks import threshold_checks
 from analysis.drift import drift_check, run_drift
 from analysis.figures import endpoint_figures, failure_causes
@@ -51,6 +52,7 @@ def judge(
     if run.endpoints and not is_judged and not trouble.outcome:
         trouble = replace(trouble, inconclusive=("no threshold applies to this run",))
     finding = find(run, checks)
+    searched = breakpoint_figures(run)
     tier = finding.tier if trouble.outcome is None else Tier.INCONCLUSIVE
     outcome = trouble.outcome or Outcome(tier.value)
     cut_short = not run.meta.complete or bool(run.meta.interrupted)
@@ -62,7 +64,7 @@ def judge(
         headline=_headline(run, outcome, trouble, finding, partial=partial and cut_short),
         checks=tuple(sorted(checks, key=badness)),
         reasons=(*trouble.sentences, *finding.reasons),
-        notes=(*_notes(run, checks), *notes, *run.notes),
+        notes=(*_notes(run, checks), *notes, *(searched.notes if searched else ()), *run.notes),
         run=run.name,
         scenario=run.meta.scenario,
         title=run.meta.title,
@@ -75,6 +77,7 @@ def judge(
         drain_s=round(run.drain_s),
         endpoints=endpoint_figures(run),
         causes=failure_causes(run),
+        breakpoint=searched,
         requests=requests,
         failures=failures,
         thresholds=thresholds.source,

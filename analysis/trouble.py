@@ -93,7 +93,9 @@ def _worker_trouble(run: Run) -> list[str]:
 
 def _health_trouble(run: Run, limits: GeneratorLimits) -> list[str]:
     found = run.meta.breakpoint
-    until_s = found.at_s if found is not None and found.at_s else run.duration_s + 1
+    # A search goes on after its first bad slice, and its bad holds may be the generator's fault.
+    cut = found is not None and found.at_s and not found.holds
+    until_s = found.at_s if found is not None and cut else run.duration_s + 1
     health = run.health[run.health["t_s"] <= until_s]
     generating = health[health["process"] != MASTER]
     if not len(generating):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from analysis.breakpoint import Breakpoint
 from analysis.figures import EndpointFigures, FailureCause
 from analysis.limits import Limits, Metric, Tier
 from analysis.quantities import Unit, format_quantity
@@ -112,6 +113,7 @@ class Verdict:
     drain_s: int = 0
     endpoints: tuple[EndpointFigures, ...] = ()
     causes: tuple[FailureCause, ...] = ()
+    breakpoint: Breakpoint | None = None
 
     @property
     def caveats(self) -> tuple[str, ...]:

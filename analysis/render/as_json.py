@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from analysis.limits import Bound
+from analysis.render.breakpoint_json import breakpoint_content
 from analysis.verdict import VERDICT_FORMAT, Check, Verdict
 
 
@@ -44,6 +45,7 @@ def verdict_content(verdict: Verdict) -> dict[str, Any]:
             {"endpoint": row.endpoint, **asdict(row.figures)} for row in verdict.endpoints
         ],
         "failures_by_cause": [asdict(cause) for cause in verdict.causes],
+        "breakpoint": breakpoint_content(verdict.breakpoint),
         "checks": [_check_content(check) for check in verdict.checks],
     }
 

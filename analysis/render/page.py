@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from analysis.limits import Tier
 from analysis.quantities import format_count, plural
+from analysis.render.breakpoint_section import search
 from analysis.render.configuration import configuration
 from analysis.render.console import SYMBOLS, limits_text, meaning, tier_text
 from analysis.render.definitions import DEFINITIONS
@@ -40,6 +41,7 @@ def html(run: Run, verdict: Verdict, thresholds: Thresholds) -> str:
         _section("Checks", _checks(verdict)),
         _section("Latency over time", latency(run, thresholds)),
         p99_drift(run, thresholds),
+        search(run, thresholds),
         _section("Load", load(run)),
         _section("Failures", failures(run)),
         _section("Stages", stages(run)),

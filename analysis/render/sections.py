@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
 from itertools import count
 
 import pandas as pd
@@ -23,7 +21,6 @@ from analysis.metrics import (
     user_series,
 )
 from analysis.quantities import Unit, format_count, format_duration, format_quantity, plural
-from analysis.render.chart_style import style, svg
 from analysis.render.charts import (
     causes_figure,
     drift_figure,
@@ -32,6 +29,7 @@ from analysis.render.charts import (
     limit_lines,
     load_figure,
 )
+from analysis.render.figure import figure_of as _figure
 from analysis.render.markup import Markup, element, joined, pairs, table
 from analysis.render.rows import FIGURE_COLUMNS, figure_cells
 from analysis.runs import Run
@@ -233,16 +231,6 @@ def _figures(figures: Figures) -> tuple[str, ...]:
 def _limits(thresholds: Thresholds, endpoint: str | None) -> list[tuple[str, Limits]]:
     rows = (row for row in thresholds.rows if row.endpoint == endpoint)
     return [(row.metric.name, row.limits) for row in rows]
-
-
-def _figure(name: str, title: str, text: str, draw: Callable[[], Figure]) -> Markup:
-    with style(name), warnings.catch_warnings():
-        # The reader's browser has the letters that the font used for measuring lacks.
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        drawn = svg(draw(), name)
-    labelled = drawn.replace("<svg ", f'<svg role="img" aria-labelledby="{name}-title" ', 1)
-    caption = element("figcaption", element("strong", title, id=f"{name}-title"), Markup(" "), text)
-    return element("figure", caption, Markup(labelled))
 
 
 def _percent(ratio: float | None) -> str:

@@ -58,9 +58,7 @@ class Incident:
 class ClosedQueue:
     """Plays a service second by second; `second` hands out what was answered in one."""
 
-    def __init__(
-        self, service: Service, rng: Random, incident: Incident | None = None
-    ) -> None:
+    def __init__(self, service: Service, rng: Random, incident: Incident | None = None) -> None:
         self._service = service
         self._rng = rng
         self._incident = incident
@@ -125,6 +123,8 @@ class ClosedQueue:
     def _windows(self, second: int) -> list[tuple[WindowKey, Window]]:
         windows: dict[int, Window] = {}
         for started, latency_s, failed in self._answered.pop(second, ()):
-            window = windows.setdefault(started, Window())
+            window = windows.get(started)
+            if window is None:
+                window = windows[started] = Window()
             (window.failures if failed else window.successes).record(int(latency_s * 1e6))
         return [(WindowKey(started, "GET", "/x"), w) for started, w in windows.items()]

@@ -12,9 +12,6 @@ from locust import LoadTestShape, User
 from locustfiles.profiles.curves import Part, Stage, lay_out, peak_users, users_at
 from otaload.errors import ConfigurationError
 
-SEARCH_S = 450.0
-"""How long the search for a limit may take beside the climb; longer stays less precise."""
-
 
 class Profile(LoadTestShape):
     """What a scenario says: who the users are, how many there are when, how long they think.
@@ -34,8 +31,10 @@ class Profile(LoadTestShape):
     release_day: ClassVar[bool] = False
     """Whether every device starts one version behind, so that each one that asks also downloads."""
     finds_limit: ClassVar[bool] = False
-    """Whether the run looks for the service's limit, which is its purpose: its stages are steps that
-    are climbed until one is bad; then the limit is bisected, and the run ends."""
+    """Whether the run looks for the limit, which is its purpose: its stages are steps that are
+    climbed until one is bad; then the limit is bisected, and the run ends."""
+    search_s: ClassVar[float] = 450.0
+    """How long the search may take beyond its climb; what it has by then stays less precise."""
     allowed_on_production: ClassVar[bool] = False
 
     def __init__(self) -> None:
@@ -79,7 +78,7 @@ class Profile(LoadTestShape):
         """
         planned = self.planned[-1].end_s if self.planned else 0.0
         if self.finds_limit:
-            planned += SEARCH_S * self.time_scale
+            planned += self.search_s * self.time_scale
         return min(planned, self.run_time_s) if self.run_time_s else planned
 
     @property

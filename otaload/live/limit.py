@@ -82,16 +82,27 @@ class SliceRule:
             worst = max(windows, key=lambda endpoint: windows[endpoint].failures.n)
             reason = f"{every.failures.n / every.n:.0%} of all requests failed"
             return Slice(begin_s, every.n, reason, worst, hopeless=True)
-        own = [found for e, window in windows.items() if (found := self._excess(e, window))]
-        found = max(own, default=None) or self._excess(ALL_REQUESTS, every)
-        if found is None:
+        own = [
+            (*excess, endpoint)
+            for endpoint, window in windows.items()
+            if (excess := self._excess(endpoint, self._limits.get(endpoint), window))
+        ]
+        if own:
+            _, reason, endpoint = max(own)
+            return Slice(begin_s, every.n, reason, endpoint)
+        limits = self._limits.get(ALL_REQUESTS)
+        excess = self._excess(ALL_REQUESTS, limits, every)
+        if excess is None:
             return Slice(begin_s, every.n)
-        _, reason, endpoint = found
-        return Slice(begin_s, every.n, reason, endpoint)
+        # Held against the limit of all requests, one endpoint has the greatest part in it.
+        parts = {e: self._excess(e, limits, window) for e, window in windows.items()}
+        worst = max(parts, key=lambda e: part[0] if (part := parts[e]) else 0.0)
+        return Slice(begin_s, every.n, excess[1], worst)
 
-    def _excess(self, endpoint: str, window: Window) -> tuple[float, str, str] | None:
+    def _excess(
+        self, endpoint: str, limits: FailLimits | None, window: Window
+    ) -> tuple[float, str] | None:
         """By which factor a window is above a fail limit, and in words; None where it is not."""
-        limits = self._limits.get(endpoint)
         if limits is None or not window.n:
             return None
         found = []
@@ -99,11 +110,11 @@ class SliceRule:
         if limits.error_ratio is not None and ratio > limits.error_ratio:
             # A limit of zero is passed by an infinite factor.
             factor = ratio / limits.error_ratio if limits.error_ratio else math.inf
-            found.append((factor, f"{endpoint}: {ratio:.2%} of the requests failed", endpoint))
+            found.append((factor, f"{endpoint}: {ratio:.2%} of the requests failed"))
         p95_us = _p95_us(window)
         if limits.p95_ms is not None and p95_us is not None and p95_us > limits.p95_ms * 1000:
             factor = p95_us / (limits.p95_ms * 1000)
-            found.append((factor, f"{endpoint}: p95 of {p95_us / 1000:.0f} ms", endpoint))
+            found.append((factor, f"{endpoint}: p95 of {p95_us / 1000:.0f} ms"))
         return max(found, default=None)
 
 

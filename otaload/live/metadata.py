@@ -34,6 +34,8 @@ def describe_run(
         },
         "stages": scenario.stages(),
         "mix": scenario.mix(),
+        "think_s": list(shape.think_s) if shape else None,
+        "sessions": scenario.sessions(),
         "exercises": scenario.exercises,
         "target": {
             "base_url": aim.base_url if aim else None,

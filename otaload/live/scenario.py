@@ -94,6 +94,11 @@ class Scenario:
         """The share of each user class, by its name."""
         return {cls.__name__: int(cls.weight) for cls in self.user_classes}
 
+    def sessions(self) -> dict[str, list[str]]:
+        """The endpoints that one iteration of each user class asks, where that is known."""
+        asked = {cls.__name__: getattr(cls, "exercises", None) for cls in self.user_classes}
+        return {name: list(endpoints) for name, endpoints in asked.items() if endpoints}
+
     def stages(self) -> list[dict[str, Any]]:
         """The planned stages as plain data; an end that never comes is None."""
         if self.shape is None:

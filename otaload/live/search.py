@@ -12,8 +12,9 @@ second.
   bad if three of its slices are, and only if that happens twice; it is left as soon as that is
   clear.
 - After anything bad comes a *rest* at a low level until the service answers normally.
-- Where all holds agree on one end of the bracket, that end itself is held: a service that a blip
-  had stopped climbs on, and one that was bent by the overload is searched further down.
+- Where all holds agree on one end of the bracket, that end itself is held, and so is at once a step
+  that a single hopeless slice made bad: a climb that a blip had stopped goes on, and a service that
+  was bent by the overload is searched further down.
 """
 
 from __future__ import annotations
@@ -288,13 +289,18 @@ class Search:
         low, high = self.bracket
         if high is None:
             self._climb(now_s)
-        elif low is None:
+        elif low is None or self._is_doubtful(high):
             self._hold(high, now_s)
         elif self._is_narrow(low, high):
             self._hold(high if self._is_held(low) else low, now_s)
         else:
             middle = self._rounded(math.sqrt(low * high))
             self._hold(min(max(middle, low + self._quantum), high - self._quantum), now_s)
+
+    def _is_doubtful(self, high: float) -> bool:
+        """Whether the climb was stopped by fewer slices than a blip can spoil."""
+        steps = self._at(high, Kind.STEP)
+        return self._times_bad(high) < 2 and any(len(one.bad) < BAD_SLICES for one in steps)
 
     def _hold(self, level: float, now_s: float) -> None:
         seconds = self._hold_drop_s + HOLD_SLICES * self._slice_s

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from otaload.live.limit import Slice, SliceRule
 from otaload.live.search import Kind, Outcome, Search, Step, Stretch
 from otaload.live.tail import Tail
-
-if TYPE_CHECKING:  # the search itself does without locust
-    from otaload.live.scenario import PlannedShape
 
 Play = Callable[[str, float, float], None]
 """Plays a level from a time on, in seconds after the start: (name, level, at_s)."""
@@ -21,6 +18,29 @@ REASONS = {
     Outcome.CUT_SHORT: "the run ended before the limit was narrowed down",
     Outcome.NOT_RECOVERED: "the service did not recover under a low load",
 }
+
+
+class PlannedStep(Protocol):
+    """A stage of constant load."""
+
+    @property
+    def start_s(self) -> float: ...
+    @property
+    def end_s(self) -> float: ...
+    @property
+    def users_to(self) -> int: ...
+
+
+class Climbing(Protocol):
+    """What a shape must know for its limit to be sought."""
+
+    @property
+    def timeline(self) -> Sequence[PlannedStep]: ...
+    @property
+    def think_s(self) -> tuple[float, float]: ...
+    @property
+    def duration_s(self) -> float: ...
+    def play(self, name: str, users: float, at_s: float) -> None: ...
 
 
 class Seeker:
@@ -172,7 +192,7 @@ class Seeker:
 
 
 def seek(
-    shape: PlannedShape, rule: SliceRule, tail: Tail, *, start_s: float, time_scale: float
+    shape: Climbing, rule: SliceRule, tail: Tail, *, start_s: float, time_scale: float
 ) -> Seeker:
     """The search for the limit of users, along the steps that a shape plans."""
     steps = [Step(stage.users_to, stage.end_s - stage.start_s) for stage in shape.timeline]

@@ -94,7 +94,7 @@ def scenario(name: str) -> Profile:
         ("stress", 1000, 5),
         ("soak", 100, 8 * 60),
         ("spike", 1000, 10),
-        ("breakpoint", 2000, 10),
+        ("breakpoint", 2000, 15),
         ("health", 1, math.inf),
     ],
 )

@@ -1,0 +1,99 @@
+"""Saturation: the load from which on more users bring no more throughput.
+
+Two curves are fitted to the throughput of many levels: a hinge (straight through the origin up to
+the knee, then flat) and Gunther's universal scalability law. Of both, the highest throughput X_max
+is the good figure; the number of users N* at which it is reached is ill-determined, since around
+the knee a few users more or less hardly matter.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float64]
+
+FEWEST_POINTS = 5
+GRID = 2000
+_T = 2.0
+"""Two standard errors; the true quantile for so few points hardly differs from it in use."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saturation:
+    """The hinge through the levels, with intervals, and the scalability law beside it.
+
+    Where throughput grew to the end, `reached` is False and X_max only a lower bound.
+    `usl_peak_users` is None where the law has no peak, `usl_rps` where it has no bound at all.
+    """
+
+    reached: bool
+    rps: float
+    rps_low: float
+    rps_high: float
+    users: float
+    users_low: float
+    users_high: float
+    usl_rps: float | None
+    usl_peak_users: float | None
+
+
+def fit_saturation(users: Values, rps: Values) -> Saturation | None:
+    """The fits through levels of load; None for fewer than five levels."""
+    used = (users > 0) & (rps > 0)
+    users, rps = users[used], rps[used]
+    if len(np.unique(users)) < FEWEST_POINTS:
+        return None
+    knees = np.linspace(float(users.min()), float(users.max()), GRID)
+    slopes, errors = _hinges(users, rps, knees)
+    best = int(np.argmin(errors))
+    floor = errors[best] + 1e-12
+    near = errors <= floor * (1 + _T**2 / max(1, len(users) - 2))
+    tops = slopes[near] * knees[near]
+    usl_rps, peak = _usl(users, rps)
+    return Saturation(
+        reached=bool(knees[near].max() < users.max() and (users > knees[best]).sum() >= 2),
+        rps=float(slopes[best] * knees[best]),
+        rps_low=float(tops.min()),
+        rps_high=float(tops.max()),
+        users=float(knees[best]),
+        users_low=float(knees[near].min()),
+        users_high=float(knees[near].max()),
+        usl_rps=usl_rps,
+        usl_peak_users=peak,
+    )
+
+
+def _hinges(users: Values, rps: Values, knees: Values) -> tuple[Values, Values]:
+    """The best slope for each knee, and its squared error; a rate's variance is as its mean."""
+    bent = np.minimum(users[None, :], knees[:, None])
+    weights = 1 / rps
+    slopes = (bent * rps * weights).sum(axis=1) / (bent**2 * weights).sum(axis=1)
+    errors = ((rps - slopes[:, None] * bent) ** 2 * weights).sum(axis=1)
+    return slopes, errors
+
+
+def _usl(users: Values, rps: Values) -> tuple[float | None, float | None]:
+    """X_max of X = λN / (1 + σ(N−1) + κN(N−1)), and the N of its peak.
+
+    N/X is linear in (1, N−1, N(N−1)); a negative coefficient has no meaning and is left out.
+    """
+    columns = np.stack([np.ones_like(users), users - 1, users * (users - 1)], axis=1)
+    target, weights = users / rps, rps / users
+    kept = [0, 1, 2]
+    while True:
+        found, *_ = np.linalg.lstsq(columns[:, kept] * weights[:, None], target * weights)
+        negative = [i for i, value in zip(kept, found, strict=True) if value < 0 and i]
+        if not negative:
+            break
+        kept.remove(negative[-1])
+    base, linear, square = (float(found[kept.index(i)]) if i in kept else 0.0 for i in range(3))
+    if base <= 0:
+        return None, None
+    if square > 0 and base > linear:
+        peak = math.sqrt((base - linear) / square)
+        return peak / (base + linear * (peak - 1) + square * peak * (peak - 1)), peak
+    return (1 / linear if linear > 0 else None), None
