@@ -18,8 +18,6 @@ Values = NDArray[np.float64]
 
 FEWEST_POINTS = 5
 GRID = 2000
-_T = 2.0
-"""Two standard errors; the true quantile for so few points hardly differs from it in use."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,17 +46,20 @@ def fit_saturation(users: Values, rps: Values) -> Saturation | None:
     if len(np.unique(users)) < FEWEST_POINTS:
         return None
     knees = np.linspace(float(users.min()), float(users.max()), GRID)
-    slopes, errors = _hinges(users, rps, knees)
+    slopes, errors, weights = _hinges(users, rps, knees)
     best = int(np.argmin(errors))
-    floor = errors[best] + 1e-12
-    near = errors <= floor * (1 + _T**2 / max(1, len(users) - 2))
+    freedom = len(users) - 2
+    bound = (errors[best] + 1e-12) * (1 + _t_95(freedom) ** 2 / freedom)
+    near = errors <= bound
+    # For each knee that may be, by how much its plateau may be off.
+    slack = np.sqrt((bound - errors[near]) / weights[near])
     tops = slopes[near] * knees[near]
     usl_rps, peak = _usl(users, rps)
     return Saturation(
         reached=bool(knees[near].max() < users.max() and (users > knees[best]).sum() >= 2),
         rps=float(slopes[best] * knees[best]),
-        rps_low=float(tops.min()),
-        rps_high=float(tops.max()),
+        rps_low=float((tops - slack).min()),
+        rps_high=float((tops + slack).max()),
         users=float(knees[best]),
         users_low=float(knees[near].min()),
         users_high=float(knees[near].max()),
@@ -67,13 +68,22 @@ def fit_saturation(users: Values, rps: Values) -> Saturation | None:
     )
 
 
-def _hinges(users: Values, rps: Values, knees: Values) -> tuple[Values, Values]:
-    """The best slope for each knee, and its squared error; a rate's variance is as its mean."""
+def _t_95(freedom: int) -> float:
+    """Student's t for 95 %, within 3 % from three degrees of freedom on."""
+    return 1.96 + 2.4 / freedom + 3.0 / freedom**2
+
+
+def _hinges(users: Values, rps: Values, knees: Values) -> tuple[Values, Values, Values]:
+    """The best slope for each knee, its squared error, and how much an error of the plateau adds.
+
+    A rate's variance is taken to be as its mean.
+    """
     bent = np.minimum(users[None, :], knees[:, None])
     weights = 1 / rps
-    slopes = (bent * rps * weights).sum(axis=1) / (bent**2 * weights).sum(axis=1)
+    squares = (bent**2 * weights).sum(axis=1)
+    slopes = (bent * rps * weights).sum(axis=1) / squares
     errors = ((rps - slopes[:, None] * bent) ** 2 * weights).sum(axis=1)
-    return slopes, errors
+    return slopes, errors, squares / knees**2
 
 
 def _usl(users: Values, rps: Values) -> tuple[float | None, float | None]:

@@ -38,7 +38,7 @@ def by_level(found: Breakpoint, fail_p95_ms: float | None) -> Figure:
         _mark(axes, found.limit)
     _name_limit(above, found.limit, f"limit {found.limit:g}" if found.limit else "")
     below.set_xlabel(found.unit if found.unit == "users" else "users that ran")
-    below.set_xlim(left=0)
+    below.set_xlim(0, below.get_xlim()[1] * 1.03)
     return figure
 
 
@@ -57,7 +57,7 @@ def by_rate(found: Breakpoint, fail_p95_ms: float | None) -> Figure:
     if found.limit_rps is not None:
         _name_limit(above, found.limit_rps, f"limit {found.limit_rps:.1f}")
     below.set_xlabel("completed requests per second")
-    below.set_xlim(left=0)
+    below.set_xlim(0, below.get_xlim()[1] * 1.03)
     return figure
 
 
@@ -86,8 +86,8 @@ def _latency_and_errors(
     above.set_ylabel("p95 (ms)")
     _points(below, holds, load, lambda one: 100 * one.figures.failures / one.figures.n)
     below.set_ylabel("failed (%)")
-    for axes in (above, below):
-        axes.set_ylim(bottom=0)
+    above.set_ylim(bottom=0)
+    below.set_ylim(0, max(1.0, below.get_ylim()[1]))
 
 
 def _points(
