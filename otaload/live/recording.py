@@ -56,7 +56,8 @@ class Recording:
         self._on_refusal = on_refusal
         self._notes: list[str] = list(plan.run.meta["notes"])
         self._ledger = Ledger()
-        self._tail = Tail()
+        # Slices of a stretched run must fit in.
+        self._tail = Tail(keep_s=max(120, math.ceil(120 * plan.settings.time_scale)))
         self._disk_failed = False
         shape = plan.scenario.shape
         self._seeker: Seeker | None = None
