@@ -105,7 +105,7 @@ class Seeker:
     @property
     def found(self) -> bool:
         """Whether the search came to the service's limit, be it narrowed down or not."""
-        return any(one.good is False for one in self.search.played)
+        return self.search.bracket[1] is not None
 
     @property
     def told(self) -> str:
@@ -136,7 +136,7 @@ class Seeker:
             "bracket": [low, high],
             "reason": reason,
             "endpoint": cause.endpoint if cause else None,
-            "at_s": self._bad_from_s(),
+            "at_s": self._bad_from_s() if self.found else None,
             "holds": [one.as_json() for one in search.played],
         }
 

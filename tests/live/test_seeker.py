@@ -119,6 +119,27 @@ def test_answers_that_come_late_spoil_the_step_in_which_they_started() -> None:
     assert [one.fully_good for one in seeker.search.played[:2]] == [True, None]
 
 
+def test_a_climb_that_an_outage_stopped_for_a_while_has_no_limit_at_its_end() -> None:
+    shape, seeker, tail = planned()
+    for second in range(1000, 2000):
+        users = shape.users_at(second - START_S)
+        if users is None or seeker.search.outcome is not None:
+            break
+        window = Window()
+        if 1045 <= second < 1060:
+            window.failures = Histogram.of([1000] * users)
+        else:
+            window.successes = Histogram.of([20_000] * users)
+        tail.add([(WindowKey(second, "GET", "/x"), window)])
+        seeker.look(second + 1.0)
+    found = seeker.as_json()
+
+    assert any(hold["good"] is False for hold in found["holds"])
+    assert found["outcome"] == "none"
+    assert (found["limit"], found["at_s"], found["bracket"]) == (None, None, [538, None])
+    assert found["reason"] == "the last step was within limits"
+
+
 def test_a_service_that_answers_nothing_is_past_its_limit() -> None:
     _, seeker, tail = planned()
     for second in range(1000, 1030):
