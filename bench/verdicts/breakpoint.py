@@ -17,8 +17,9 @@ from bench.verdicts.closed_queue import ClosedQueue, Incident, Service
 from bench.verdicts.table import Row
 from locustfiles.breakpoint import Breakpoint
 from otaload.live.limit import FailLimits, SliceRule
-from otaload.live.search import Kind, Outcome
+from otaload.live.search import Outcome
 from otaload.live.seeker import Seeker, seek
+from otaload.live.stretch import Kind
 from otaload.live.tail import Tail, merge
 
 

@@ -64,10 +64,15 @@ class Profile(LoadTestShape):
                 f"--user-scale {user_scale:g}: a peak of {peak} users leaves a class of the mix "
                 f"without a user; use at least {min(needed, full) / full:g}"
             )
-        if self.finds_limit and any(s.users_from != s.users_to for s in self.planned):
+        if self.finds_limit:
+            self._check_steps()
+
+    def _check_steps(self) -> None:
+        steps = [s for s in self.planned if s.users_from == s.users_to and math.isfinite(s.end_s)]
+        if not steps or len(steps) < len(self.planned):
             raise ConfigurationError(
-                f"{type(self).__name__}: finds_limit climbs in steps, each with a constant load; "
-                "use Steps, Climb or Hold in place of Ramp"
+                f"{type(self).__name__}: finds_limit climbs in steps, each with a constant load "
+                "and an end; use Steps, Climb or Hold in place of Ramp and FOREVER"
             )
 
     @property

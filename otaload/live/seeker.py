@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from otaload.live.limit import Slice, SliceRule
-from otaload.live.search import Kind, Outcome, Search, Step, Stretch
+from otaload.live.search import Outcome, Search
+from otaload.live.stretch import Kind, Step, Stretch
 from otaload.live.tail import Tail
 
 Play = Callable[[str, float, float], None]

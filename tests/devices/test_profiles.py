@@ -72,9 +72,12 @@ def test_a_level_that_is_played_takes_the_place_of_what_was_planned() -> None:
     assert profile.users_at(40) == 28
 
 
-def test_a_search_for_the_limit_refuses_ramps() -> None:
+@pytest.mark.parametrize(
+    "parts", [(Hold(5, 30), Ramp(to=100, seconds=60)), (Hold(5, FOREVER),), ()]
+)
+def test_a_search_for_the_limit_refuses_what_is_no_climb(parts: tuple[Hold | Ramp, ...]) -> None:
     class Sloped(Profile):
-        stages = (Ramp(to=100, seconds=60),)
+        stages = parts
         finds_limit = True
 
     with pytest.raises(ConfigurationError, match=r"Sloped: finds_limit climbs in steps"):

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otaload.live.limit import Slice
-from otaload.live.search import Kind, Outcome, Search, Step
+from otaload.live.search import Outcome, Search
+from otaload.live.stretch import Kind, Step
 
 STEPS = [Step(level, 30.0) for level in (100, 140, 196, 274, 384, 538)]
 Judge = Callable[[float, float, int], str | None]
