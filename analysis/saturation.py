@@ -18,6 +18,8 @@ Values = NDArray[np.float64]
 
 FEWEST_POINTS = 5
 GRID = 2000
+FARTHEST_PEAK = 2.0
+"""How far beyond the highest level a peak may lie, in multiples of it, to mean anything."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +27,8 @@ class Saturation:
     """The hinge through the levels, with intervals, and the scalability law beside it.
 
     Where throughput grew to the end, `reached` is False and X_max only a lower bound.
-    `usl_peak_users` is None where the law has no peak, `usl_rps` where it has no bound at all.
+    The law's figures are None where it has no peak near the levels that were played: fitted to the
+    sharp knee of a queue, it is drawn far beyond them.
     """
 
     reached: bool
@@ -55,6 +58,8 @@ def fit_saturation(users: Values, rps: Values) -> Saturation | None:
     slack = np.sqrt((bound - errors[near]) / weights[near])
     tops = slopes[near] * knees[near]
     usl_rps, peak = _usl(users, rps)
+    if peak is not None and peak > FARTHEST_PEAK * users.max():
+        usl_rps = peak = None
     return Saturation(
         reached=bool(knees[near].max() < users.max() and (users > knees[best]).sum() >= 2),
         rps=float(slopes[best] * knees[best]),
@@ -87,7 +92,7 @@ def _hinges(users: Values, rps: Values, knees: Values) -> tuple[Values, Values, 
 
 
 def _usl(users: Values, rps: Values) -> tuple[float | None, float | None]:
-    """X_max of X = λN / (1 + σ(N−1) + κN(N−1)), and the N of its peak.
+    """The peak of X = λN / (1 + σ(N−1) + κN(N−1)), and its N; None where it has none.
 
     N/X is linear in (1, N−1, N(N−1)); a negative coefficient has no meaning and is left out.
     """
@@ -101,9 +106,7 @@ def _usl(users: Values, rps: Values) -> tuple[float | None, float | None]:
             break
         kept.remove(negative[-1])
     base, linear, square = (float(found[kept.index(i)]) if i in kept else 0.0 for i in range(3))
-    if base <= 0:
-        return None, None
     if square > 0 and base > linear:
         peak = math.sqrt((base - linear) / square)
         return peak / (base + linear * (peak - 1) + square * peak * (peak - 1)), peak
-    return (1 / linear if linear > 0 else None), None
+    return None, None

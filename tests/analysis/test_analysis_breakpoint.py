@@ -278,3 +278,12 @@ def test_the_scalability_law_is_fitted_exactly_where_it_holds() -> None:
     assert fit is not None
     assert fit.usl_peak_users == pytest.approx(math.sqrt((1 - sigma) / kappa))
     assert fit.usl_rps == pytest.approx(float(rps.max()), rel=0.01)
+
+
+def test_the_scalability_law_says_nothing_far_beyond_the_levels() -> None:
+    users = np.array([20, 28, 39, 55, 77, 108, 151, 178, 211], float)
+    fit = fit_saturation(users, np.minimum(users / 2.05, 80))
+
+    assert fit is not None
+    assert fit.rps == pytest.approx(80, rel=0.02)
+    assert (fit.usl_rps, fit.usl_peak_users) == (None, None)

@@ -64,8 +64,7 @@ def test_a_capacity_is_found_as_the_limit_in_users_and_in_requests_per_second(
     assert ended.meta["ended"] == "limit found"
     found = ended.verdict["breakpoint"]
     assert found["outcome"] == "found", ended.output
-    # Holds of four seconds, on a machine that others share.
-    assert found["limit"] == pytest.approx(true_users(), rel=0.07)
+    assert found["limit"] == pytest.approx(true_users(), rel=0.05)
     assert found["limit_rps"] == pytest.approx(CAPACITY_RPS, rel=0.05)
     assert "/updates/check" in ended.output
     assert "bisecting: " in ended.output
