@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from analysis.breakpoint import breakpoint_figures, search_finding
 from analysis.figures import held_before, stage_figures
 from analysis.limits import Tier
 from analysis.meta import Aborted, BreakpointResult
@@ -102,7 +103,11 @@ def _passed(run: Run, deciding: Sequence[Check]) -> str:
 
 
 def _limit_finding(run: Run) -> Finding:
-    found = run.meta.breakpoint
+    found, searched = run.meta.breakpoint, breakpoint_figures(run)
+    told = search_finding(searched) if searched else None
+    if told is not None:
+        tier, sentence = told
+        return Finding(tier, sentence, () if tier is Tier.PASS else (sentence,))
     if found is not None and found.limit_users is not None:
         return Finding(Tier.PASS, _limit_sentence(run, found, found.limit_users))
     why = f": {found.reason}" if found is not None and found.reason else ""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from analysis.breakpoint import breakpoint_figures
 from analysis.cautions import concluded, look_beside
 from analysis.connections import connection_figures
 from analysis.drift import drift_check, run_drift
@@ -57,6 +58,7 @@ def judge(
     finding = concluded(find(run, checks), beside)
     stages = judged_stages(run, thresholds)
     unjudged = unjudged_note(stages)
+    searched = breakpoint_figures(run)
     tier = finding.tier if trouble.outcome is None else Tier.INCONCLUSIVE
     outcome = trouble.outcome or Outcome(tier.value)
     cut_short = not run.meta.complete or bool(run.meta.interrupted)
@@ -73,6 +75,7 @@ def judge(
             *([unjudged] if unjudged else []),
             *notes,
             *beside.notes,
+            *(searched.notes if searched else ()),
             *run.notes,
         ),
         run=run.name,
@@ -91,6 +94,7 @@ def judge(
         stages=stages,
         aborted=run.meta.aborted,
         arrivals=beside.arrivals,
+        breakpoint=searched,
         requests=requests,
         failures=failures,
         thresholds=thresholds.source,

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from analysis.holds import Hold, read_holds
 from analysis.quantities import shorten
 from otaload.phase import Phase, default_phase
 
@@ -56,11 +57,19 @@ class BreakpointResult:
 
     `limit_users` are the most users that were still within limits, None where none were;
     `at_s` is where the first bad slice of the final row began, in seconds after the start.
+    The rest comes from a search that bisects: how it ended, the limit in its own unit, the lowest
+    level above it that was bad, the endpoint that failed there first, and what was played.
     """
 
     limit_users: float | None
     reason: str
     at_s: float | None
+    outcome: str = ""
+    unit: str = "users"
+    limit: float | None = None
+    too_much: float | None = None
+    endpoint: str = ""
+    holds: tuple[Hold, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,6 +114,8 @@ class RunMeta:
     stages: tuple[Stage, ...] = ()
     mix: Mapping[str, float] = field(default_factory=dict)
     pacing_s: float | None = None
+    think_s: tuple[float, float] | None = None
+    sessions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     exercises: tuple[str, ...] | None = None
     target: Mapping[str, str] = field(default_factory=dict)
     hosts: Mapping[str, int] = field(default_factory=dict)
@@ -149,6 +160,12 @@ def read_run_meta(meta: Mapping[str, Any]) -> tuple[RunMeta, tuple[str, ...]]:
         stages=tuple(read.each("stages", _stage)),
         pacing_s=read.number("pacing_s") or None,
         mix={k: n for k, v in read.mapping("mix").items() if (n := _number(v)) is not None},
+        think_s=_range(read.value("think_s", list)),
+        sessions={
+            name: tuple(str(endpoint) for endpoint in asked)
+            for name, asked in read.mapping("sessions").items()
+            if isinstance(asked, list)
+        },
         exercises=None if exercises is None else tuple(str(name) for name in exercises),
         target={key: str(value) for key, value in target.items() if value is not None},
         hosts={k: int(n) for k, v in read.mapping("hosts").items() if (n := _number(v))},
@@ -227,6 +244,11 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def _range(item: list[Any] | None) -> tuple[float, float] | None:
+    ends = [_number(end) for end in item or ()]
+    return (ends[0], ends[1]) if len(ends) == 2 and ends[0] is not None and ends[1] else None
+
+
 def _stage(item: object) -> Stage | None:
     if not isinstance(item, dict):
         return None
@@ -278,7 +300,19 @@ def _breakpoint(item: Mapping[str, Any] | None) -> BreakpointResult | None:
     if item is None:
         return None
     limit, at_s = _number(item.get("limit_users")), _number(item.get("at_s"))
-    return BreakpointResult(limit, str(item.get("reason") or ""), at_s)
+    bracket = item.get("bracket")
+    ends = bracket if isinstance(bracket, list) and len(bracket) == 2 else [None, None]
+    return BreakpointResult(
+        limit,
+        str(item.get("reason") or ""),
+        at_s,
+        outcome=str(item.get("outcome") or ""),
+        unit=str(item.get("unit") or "users"),
+        limit=_number(item.get("limit")),
+        too_much=_number(ends[1]),
+        endpoint=str(item.get("endpoint") or ""),
+        holds=read_holds(item.get("holds")),
+    )
 
 
 def _aborted(item: Mapping[str, Any] | None, ended: str) -> Aborted | None:

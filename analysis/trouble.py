@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # a run is read with pandas, which live judging does without
 
 BREAKPOINT = "breakpoint"
 NEVER_STARTED, REFUSED, LIMIT_FOUND = "never started", "refused", "limit found"
+NO_LIMIT_FOUND = "no limit found"
 """Ways in which a run ends, as `run.json` has them."""
 LASTED, EARLY_S = 0.95, 2.0
 """A run has ended early below this share of its planned duration and more than these seconds."""
@@ -93,7 +94,9 @@ def _worker_trouble(run: Run) -> list[str]:
 
 def _health_trouble(run: Run, limits: GeneratorLimits) -> list[str]:
     found = run.meta.breakpoint
-    until_s = found.at_s if found is not None and found.at_s else run.duration_s + 1
+    # A search goes on after its first bad slice, and its bad holds may be the generator's fault.
+    cut = found is not None and found.at_s and not found.holds
+    until_s = found.at_s if found is not None and cut else run.duration_s + 1
     health = run.health[run.health["t_s"] <= until_s]
     generating = health[health["process"] != MASTER]
     if not len(generating):
@@ -118,8 +121,8 @@ def _early_end(run: Run) -> list[str]:
         return []
     lasted_s = meta.end_s - meta.start_s
     short = lasted_s < LASTED * meta.planned_s and meta.planned_s - lasted_s > EARLY_S
-    ended_on_purpose = meta.aborted is not None or meta.stopped_early_s is not None
-    if not short or meta.ended == LIMIT_FOUND or ended_on_purpose:
+    searched = meta.ended in (LIMIT_FOUND, NO_LIMIT_FOUND)
+    if not short or searched or meta.aborted is not None or meta.stopped_early_s is not None:
         return []
     told = f"{format_duration(lasted_s)} of the planned {format_duration(meta.planned_s)}"
     return [f"the run ended early: after {told}"]
@@ -135,5 +138,6 @@ def _load_trouble(run: Run) -> list[str]:
 
 
 def _arrival_trouble(run: Run) -> list[str]:
-    figures = arrival_figures(run) if run.meta.ended != LIMIT_FOUND else None
+    # A search changes its plan a moment ahead, and is not held to the arrivals of that moment.
+    figures = arrival_figures(run) if run.meta.breakpoint is None else None
     return [figures.shortfall] if figures is not None and figures.shortfall else []

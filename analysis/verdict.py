@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from analysis.arrivals import ArrivalFigures
+from analysis.breakpoint import Breakpoint
 from analysis.connections import ConnectionFigures
 from analysis.figures import EndpointFigures, FailureCause, StageFigures
 from analysis.limits import Limits, Metric, Tier
@@ -143,6 +144,7 @@ class Verdict:
     cautions: tuple[Caution, ...] = ()
     recovery: Recovery | None = None
     omission: Omission | None = None
+    breakpoint: Breakpoint | None = None
 
     @property
     def caveats(self) -> tuple[str, ...]:

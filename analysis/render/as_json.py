@@ -10,6 +10,7 @@ import orjson
 from analysis.arrivals import ArrivalFigures
 from analysis.figures import StageFigures
 from analysis.limits import Bound
+from analysis.render.breakpoint_json import breakpoint_content
 from analysis.render.findings_json import omission_content, recovery_content
 from analysis.verdict import VERDICT_FORMAT, Check, Verdict
 
@@ -54,6 +55,7 @@ def verdict_content(verdict: Verdict) -> dict[str, Any]:
         "cautions": [asdict(caution) for caution in verdict.cautions],
         "recovery": recovery_content(verdict.recovery),
         "omission": omission_content(verdict.omission),
+        "breakpoint": breakpoint_content(verdict.breakpoint),
         "checks": [_check_content(check) for check in verdict.checks],
     }
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from analysis.limits import Tier
 from analysis.quantities import format_count, plural
 from analysis.render.arrivals import arrivals
+from analysis.render.breakpoint_section import search
 from analysis.render.configuration import configuration
 from analysis.render.console import SYMBOLS, limits_text, meaning, tier_text
 from analysis.render.definitions import DEFINITIONS
@@ -38,6 +39,7 @@ def html(run: Run, verdict: Verdict, thresholds: Thresholds) -> str:
         _section("Latency over time", latency(run, thresholds)),
         p99_drift(run, thresholds),
         recovery_section(verdict.recovery),
+        search(run, thresholds),
         _section("Load", load(run)),
         arrivals(run),
         _section("Failures", failures(run)),

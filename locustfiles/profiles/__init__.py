@@ -2,9 +2,10 @@
 
 # Recording, judging and reporting come with every scenario.
 import otaload.plugin as _plugin  # noqa: F401
-from locustfiles.profiles.arrivals import ArrivalHold, ArrivalRamp, ArrivalSteps
+from locustfiles.profiles.arrivals import ArrivalClimb, ArrivalHold, ArrivalRamp, ArrivalSteps
 from locustfiles.profiles.curves import (
     FOREVER,
+    Climb,
     Hold,
     Ramp,
     Stage,
@@ -18,9 +19,11 @@ from otaload.phase import Phase
 
 __all__ = [
     "FOREVER",
+    "ArrivalClimb",
     "ArrivalHold",
     "ArrivalRamp",
     "ArrivalSteps",
+    "Climb",
     "Hold",
     "Phase",
     "Profile",

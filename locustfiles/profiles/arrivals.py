@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from locustfiles.profiles.curves import Hold, Ramp, Stage, Steps
+from locustfiles.profiles.curves import Stage, UserPart
 from otaload.arrivals import Stretch
 from otaload.phase import Phase, default_phase
 
@@ -53,8 +53,29 @@ class ArrivalSteps:
     phase: Phase | None = None
 
 
-ArrivalPart = ArrivalHold | ArrivalRamp | ArrivalSteps
-Part = Hold | Ramp | Steps | ArrivalPart
+@dataclass(frozen=True)
+class ArrivalClimb:
+    """A staircase whose steps grow: each has `factor` times the rate of the one before."""
+
+    to_per_s: float
+    start_per_s: float
+    factor: float
+    seconds: float
+    name: str = "step"
+    phase: Phase | None = None
+
+    def rates(self) -> list[float]:
+        """The rate of each step; the last one has `to_per_s`. None where they make no sense."""
+        if not (0 < self.start_per_s <= self.to_per_s < math.inf and self.factor > 1):
+            return []
+        rates = [self.start_per_s]
+        while rates[-1] < self.to_per_s:
+            rates.append(min(self.to_per_s, rates[-1] * self.factor))
+        return rates
+
+
+ArrivalPart = ArrivalHold | ArrivalRamp | ArrivalSteps | ArrivalClimb
+Part = UserPart | ArrivalPart
 
 
 def has_arrivals(parts: Sequence[Part]) -> bool:
@@ -93,6 +114,9 @@ def lay_out_arrivals(
                 for number in range(1, _steps(part) + 1):
                     per_s = number * part.step_per_s
                     add(part, f"{part.name} {per_s * rate_scale:g}/s", per_s, per_s)
+            case ArrivalClimb():
+                for per_s in part.rates():
+                    add(part, f"{part.name} {per_s * rate_scale:.4g}/s", per_s, per_s)
     return tuple(stages)
 
 
@@ -134,22 +158,11 @@ def why_wrong(
         if max_users:
             return "max_users is for stages of arrivals; drop it, or use ArrivalHold and the like"
         return None
-    rates: list[float] = []
     for part in parts:
-        match part:
-            case ArrivalHold():
-                rates.append(part.per_s)
-            case ArrivalRamp():
-                rates.append(part.to_per_s)
-            case ArrivalSteps():
-                rates.append(part.to_per_s)
-                if not 0 < part.step_per_s <= part.to_per_s:
-                    return f"step_per_s={part.step_per_s:g} is not above 0 and up to to_per_s"
-            case _:
-                return (
-                    f"{type(part).__name__} counts in users and stands beside stages of arrivals; "
-                    "use the one kind or the other"
-                )
+        problem = _why_wrong_part(part)
+        if problem:
+            return problem
+    rates = [_top_per_s(part) for part in parts if isinstance(part, ArrivalPart)]
     if not all(0 <= rate < math.inf for rate in rates):
         return "a rate is negative or not a number; write arrivals per second, such as per_s=50"
     if not any(rates):
@@ -160,3 +173,28 @@ def why_wrong(
             f"least {needed}, and generously: an arrival that finds no free user is missed"
         )
     return None
+
+
+def _top_per_s(part: ArrivalPart) -> float:
+    return part.per_s if isinstance(part, ArrivalHold) else part.to_per_s
+
+
+def _why_wrong_part(part: Part) -> str | None:
+    match part:
+        case ArrivalHold() | ArrivalRamp():
+            return None
+        case ArrivalSteps():
+            if not 0 < part.step_per_s <= part.to_per_s:
+                return f"step_per_s={part.step_per_s:g} is not above 0 and up to to_per_s"
+            return None
+        case ArrivalClimb():
+            if not part.rates():
+                return (
+                    f"start_per_s={part.start_per_s:g} with factor={part.factor:g} does not climb "
+                    "to to_per_s; start above 0 and not beyond it, with a factor above 1"
+                )
+            return None
+    return (
+        f"{type(part).__name__} counts in users and stands beside stages of arrivals; "
+        "use the one kind or the other"
+    )

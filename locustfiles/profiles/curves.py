@@ -48,6 +48,25 @@ class Steps:
 
 
 @dataclass(frozen=True)
+class Climb:
+    """A staircase whose steps grow: each has `factor` times the users of the one before."""
+
+    to: int
+    start: int
+    factor: float
+    seconds: float
+    name: str = "step"
+    phase: Phase | None = None
+
+    def levels(self) -> list[int]:
+        """The users of each step; the last one has `to`."""
+        levels = [self.start]
+        while levels[-1] < self.to:
+            levels.append(min(self.to, max(levels[-1] + 1, round(levels[-1] * self.factor))))
+        return levels
+
+
+@dataclass(frozen=True)
 class Stage:
     """A hold, ramp or step laid on the time axis; seconds since the start of the run.
 
@@ -64,8 +83,12 @@ class Stage:
     rate_to: float | None = None
 
 
+UserPart = Hold | Ramp | Steps | Climb
+"""What a profile of users is made of."""
+
+
 def lay_out(
-    parts: Sequence[Hold | Ramp | Steps], *, time_scale: float = 1.0, user_scale: float = 1.0
+    parts: Sequence[UserPart], *, time_scale: float = 1.0, user_scale: float = 1.0
 ) -> tuple[Stage, ...]:
     """The parts end to end, each duration and each number of users scaled.
 
@@ -77,7 +100,7 @@ def lay_out(
 
     stages: list[Stage] = []
 
-    def add(part: Hold | Ramp | Steps, name: str, users_from: int, users_to: int) -> None:
+    def add(part: UserPart, name: str, users_from: int, users_to: int) -> None:
         start_s = stages[-1].end_s if stages else 0.0
         end_s = start_s + part.seconds * time_scale
         # By the users that are written: a ramp stays one where a rehearsal makes it flat.
@@ -95,6 +118,10 @@ def lay_out(
                 users = part.to
             case Steps():
                 for level in range(part.step, part.to + 1, part.step):
+                    add(part, f"{part.name} {scaled(level)}", level, level)
+                    users = level
+            case Climb():
+                for level in part.levels():
                     add(part, f"{part.name} {scaled(level)}", level, level)
                     users = level
     return tuple(stages)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from locust import LoadTestShape, User
@@ -17,16 +18,9 @@ from locustfiles.profiles.arrivals import (
     rate_at,
     why_wrong,
 )
-from locustfiles.profiles.curves import (
-    Hold,
-    Ramp,
-    Stage,
-    Steps,
-    lay_out,
-    peak_users,
-    users_at,
-)
+from locustfiles.profiles.curves import Stage, UserPart, lay_out, peak_users, users_at
 from otaload.errors import ConfigurationError
+from otaload.phase import Phase
 
 
 class Profile(LoadTestShape):
@@ -52,7 +46,10 @@ class Profile(LoadTestShape):
     release_day: ClassVar[bool] = False
     """Whether every device starts one version behind, so that each one that asks also downloads."""
     finds_limit: ClassVar[bool] = False
-    """Whether the run ends as soon as the service is past its limit; finding it is the purpose."""
+    """Whether the run looks for the limit, which is its purpose: its stages are steps that are
+    climbed until one is bad; then the limit is bisected, and the run ends."""
+    search_s: ClassVar[float] = 450.0
+    """How long the search may take beyond its climb; what it has by then stays less precise."""
     allowed_on_production: ClassVar[bool] = False
 
     def __init__(self) -> None:
@@ -60,7 +57,8 @@ class Profile(LoadTestShape):
         self.time_scale = 1.0
         self.user_scale = 1.0
         self.run_time_s: float | None = None
-        self.timeline: tuple[Stage, ...] = self._lay_out()
+        self.planned: tuple[Stage, ...] = self._lay_out()
+        self.timeline: tuple[Stage, ...] = self.planned
         self._ended_by: str | None = None
 
     def plan(
@@ -77,12 +75,28 @@ class Profile(LoadTestShape):
             raise ConfigurationError(f"{type(self).__name__}: {problem}")
         self.time_scale, self.user_scale, self.run_time_s = time_scale, user_scale, run_time_s
         full, needed = peak_users(self._lay_out()), self._needed_users()
-        self.timeline = self._lay_out(time_scale=time_scale, user_scale=user_scale)
-        peak = peak_users(self.timeline)
+        self.planned = self._lay_out(time_scale=time_scale, user_scale=user_scale)
+        self.timeline = self.planned
+        peak = self.peak_users
         if peak < min(needed, full):
             raise ConfigurationError(
                 f"--user-scale {user_scale:g}: a peak of {peak} users leaves a class of the mix "
                 f"without a user; use at least {min(needed, full) / full:g}"
+            )
+        if self.finds_limit:
+            self._check_steps()
+
+    def _check_steps(self) -> None:
+        level = [
+            stage
+            for stage in self.planned
+            if stage.users_from == stage.users_to and stage.rate_from == stage.rate_to
+        ]
+        if not level or len(level) < len(self.planned) or math.isinf(self.duration_s):
+            raise ConfigurationError(
+                f"{type(self).__name__}: finds_limit climbs in steps, each with a constant load "
+                "and an end; use Steps, Climb or Hold (or those of arrivals) in place of ramps and "
+                "FOREVER"
             )
 
     def _needed_users(self) -> int:
@@ -91,7 +105,7 @@ class Profile(LoadTestShape):
 
     def _lay_out(self, *, time_scale: float = 1.0, user_scale: float = 1.0) -> tuple[Stage, ...]:
         if not has_arrivals(self.stages):
-            users = [part for part in self.stages if isinstance(part, Hold | Ramp | Steps)]
+            users = [part for part in self.stages if isinstance(part, UserPart)]
             return lay_out(users, time_scale=time_scale, user_scale=user_scale)
         # The load of arrivals is their rate; the users that stand ready only follow it.
         users_ready = max(self._needed_users(), round(self.max_users * user_scale))
@@ -124,14 +138,31 @@ class Profile(LoadTestShape):
 
     @property
     def duration_s(self) -> float:
-        """How long the run is planned to last; infinite for one that is ended by hand."""
-        planned = self.timeline[-1].end_s if self.timeline else 0.0
+        """How long the run is planned to last; infinite for one that is ended by hand.
+
+        The search for a limit lasts at most so long, and ends as soon as it is done.
+        """
+        planned = self.planned[-1].end_s if self.planned else 0.0
+        if self.finds_limit:
+            planned += self.search_s * self.time_scale
         return min(planned, self.run_time_s) if self.run_time_s else planned
 
     @property
     def peak_users(self) -> int:
         """The most users that are ever planned."""
-        return peak_users(self.timeline)
+        return peak_users(self.planned)
+
+    def play(self, name: str, level: float, at_s: float) -> None:
+        """Hold so many users, or arrivals a second, from a time on, in place of what was planned.
+
+        In a profile of arrivals the users stay as they are.
+        """
+        before = tuple(replace(s, end_s=min(s.end_s, at_s)) for s in self.timeline)
+        played = tuple(stage for stage in before if stage.start_s < stage.end_s)
+        rate = level if self.has_arrivals else None
+        users = self.planned[-1].users_to if self.has_arrivals else round(level)
+        stage = Stage(name, at_s, self.duration_s, users, users, Phase.STEADY, rate, rate)
+        self.timeline = (*played, stage)
 
     def users_at(self, elapsed_s: float) -> int | None:
         """The planned users at a moment; None once the run is over."""
@@ -147,7 +178,7 @@ class Profile(LoadTestShape):
     @property
     def peak_per_s(self) -> float:
         """The most arrivals per second that are ever planned; 0 for a profile of users."""
-        return peak_per_s(self.timeline)
+        return peak_per_s(self.planned)
 
     def rate_at(self, elapsed_s: float) -> float | None:
         """The planned arrivals per second at a moment; None once over, or in a profile of users."""

@@ -8,7 +8,7 @@ from typing import Any
 from otaload.live.aim import Aim
 from otaload.live.options import Settings, environment_note
 from otaload.live.provenance import provenance
-from otaload.live.scenario import Scenario
+from otaload.live.scenario import PlannedShape, Scenario
 
 
 def describe_run(
@@ -34,8 +34,9 @@ def describe_run(
         },
         "stages": scenario.stages(),
         "mix": scenario.mix(),
-        "think_s": list(shape.think_s) if shape and shape.pacing_s is None else None,
+        "think_s": list(shape.think_s) if shape and _thinks(shape) else None,
         "pacing_s": shape.pacing_s if shape else None,
+        "sessions": scenario.sessions(),
         "exercises": scenario.exercises,
         "target": {
             "base_url": aim.base_url if aim else None,
@@ -49,6 +50,10 @@ def describe_run(
         "notes": notes,
         **provenance(),
     }
+
+
+def _thinks(shape: PlannedShape) -> bool:
+    return shape.pacing_s is None and not shape.has_arrivals
 
 
 def _cut_note(scenario: Scenario, settings: Settings) -> str | None:

@@ -20,9 +20,11 @@ from otaload.live.counting import Counting
 from otaload.live.early_stop import early_stop_of
 from otaload.live.gathering import Gathering
 from otaload.live.health import HealthSampler
-from otaload.live.limit import Found, LimitRule, fail_limits
+from otaload.live.limit import SliceRule, fail_limits
 from otaload.live.plan import Plan
 from otaload.live.reports import DRAIN, MalformedReportError, unpack
+from otaload.live.search import Outcome
+from otaload.live.seeker import Seeker, seek
 from otaload.live.tail import KEEP_S, Tail
 from otaload.live.workers import Ledger
 from otaload.record import Window, WindowKey
@@ -63,7 +65,6 @@ class Recording:
         self._notes: list[str] = list(plan.run.meta["notes"])
         self._ledger = Ledger()
         self._gathering = Gathering(self._take_gathered)
-        self._found: Found | None = None
         self._aborted: Aborted | None = None
         self._disk_failed = False
         shape = plan.scenario.shape
@@ -73,13 +74,17 @@ class Recording:
             think_s=sum(shape.think_s) / 2 if shape else None,
             late_s=plan.setup.targets.total_timeout_s,
         )
-        self._tail = Tail(keep_s=max(KEEP_S, self._abort.keep_s))
-        self._rule: LimitRule | None = None
+        # Slices of a stretched run must fit in.
+        kept_s = max(KEEP_S, math.ceil(KEEP_S * plan.settings.time_scale))
+        self._tail = Tail(keep_s=max(kept_s, self._abort.keep_s))
+        self._seeker: Seeker | None = None
         if shape is not None and shape.finds_limit:
-            self._rule = LimitRule(
-                fail_limits(plan.thresholds),
+            self._seeker = seek(
+                shape,
+                SliceRule(fail_limits(plan.thresholds), time_scale=plan.settings.time_scale),
+                self._tail,
+                start_s=self.start_s,
                 time_scale=plan.settings.time_scale,
-                think_s=shape.pacing_s or sum(shape.think_s) / 2,
             )
         self._early_stop = early_stop_of(plan, self._notes.append)
         runner = environment.runner
@@ -174,8 +179,8 @@ class Recording:
         self._sampler.stop()
         self._flush(before_second=None)
         end_s = time.time()
-        if self._found is None:
-            self._watch_limit(end_s, settled=True)
+        if self._seeker is not None:
+            self._seeker.close(end_s)
         if refused:
             ended = "refused"
         elif interrupted:
@@ -183,9 +188,7 @@ class Recording:
         elif self._aborted:
             ended = "aborted"
         else:
-            ended = "limit found" if self._found else "finished"
-            if self._early_stop is not None and self._early_stop.stopped is not None:
-                ended = "stopped early"
+            ended = self._ended()
         counters = self._service_counters()
         self._gathering.flush()  # a report may have come while the service was asked
         self._write_end(
@@ -196,9 +199,9 @@ class Recording:
             hosts=self._counting.hosts,
             workers=self._ledger.as_json(),
             processes=max(1, len(self._ledger.workers)),
-            breakpoint=self._breakpoint(),
             aborted=self._aborted.as_json() if self._aborted else None,
             early_stop=self._early_stop.as_json() if self._early_stop else None,
+            **self._searched(end_s),
             service_counters=counters,
             notes=[*self._notes, *self._closing_notes(refused)],
             complete=not self._disk_failed,
@@ -258,10 +261,10 @@ class Recording:
             gevent.sleep(FLUSH_S - time.time() % FLUSH_S)
             now_s = time.time()
             self._flush(before_second=int(now_s))
+            self._seek(now_s)
             if not self._ledger.draining:
                 members = self._ledger.at_work() & self._present() if self._master else set()
                 self._arrivals.update(self._master, members, now_s=now_s)
-            self._watch_limit(now_s)
             self._watch_abort(now_s)
             if self._early_stop is not None:
                 self._early_stop.watch(now_s - self.start_s)
@@ -297,11 +300,14 @@ class Recording:
             self.plan.run.append_windows(windows)
             self.plan.run.append_users(rows)
         except OSError as error:
-            if not self._disk_failed:
-                self._disk_failed = True
-                note = f"{self.plan.run.path} cannot be written ({error.strerror})"
-                self._notes.append(f"{note}: what came after is missing")
-                self._on_trouble(note)
+            self._disk_trouble(error)
+
+    def _disk_trouble(self, error: OSError) -> None:
+        if not self._disk_failed:
+            self._disk_failed = True
+            note = f"{self.plan.run.path} cannot be written ({error.strerror})"
+            self._notes.append(f"{note}: what came after is missing")
+            self._on_trouble(note)
 
     def _progress(self, now_s: float) -> str:
         elapsed_s = now_s - self.start_s
@@ -311,25 +317,25 @@ class Recording:
             now=int(now_s),
             elapsed_s=elapsed_s,
             planned_s=shape.duration_s if shape else (self.plan.settings.run_time_s or math.inf),
-            stage=self.plan.scenario.stage_at(elapsed_s),
+            stage=self._seeker.told if self._seeker else self.plan.scenario.stage_at(elapsed_s),
             users=runner.user_count if runner else 0,
         )
         return line + self._arrivals.told(now_s)
 
-    def _watch_limit(self, now_s: float, *, settled: bool = False) -> None:
-        shape = self.plan.scenario.shape
-        if self._rule is None or shape is None or self._found is not None:
+    def _seek(self, now_s: float) -> None:
+        shape, seeker = self.plan.scenario.shape, self._seeker
+        if seeker is None or shape is None or shape.ended_by is not None:
             return
-        self._found = self._rule.watch(
-            self._tail,
-            start_s=self.start_s,
-            now_s=now_s,
-            users_at=shape.users_at,
-            settled=settled,
-        )
-        if self._found is not None:
-            say(f"otaload: the limit is found: {self._found.reason}")
-            shape.end("limit found")
+        told = seeker.look(now_s)
+        if seeker.search.outcome is not None:
+            shape.end(self._ended())
+        if told is not None or seeker.search.outcome is not None:
+            say(f"otaload: {told or seeker.ending}")
+            try:
+                # What was played is known at a crash too.
+                self.plan.run.write_meta(**self._searched(now_s))
+            except OSError as error:
+                self._disk_trouble(error)
 
     def _watch_abort(self, now_s: float) -> None:
         """End the run if an abort rule fires; what already ends is not ended once more."""
@@ -349,12 +355,26 @@ class Recording:
         else:
             self._on_abort()
 
-    def _breakpoint(self) -> dict[str, Any] | None:
-        if self._rule is None:
-            return None
-        if self._found is not None:
-            return self._found.as_json()
-        return {"limit_users": None, "reason": "the last stage ended within limits", "at_s": None}
+    def _ended(self) -> str:
+        """How a run ended that nobody interrupted."""
+        if self._early_stop is not None and self._early_stop.stopped is not None:
+            return "stopped early"
+        if self._seeker is None:
+            return "finished"
+        if self._seeker.found:
+            return "limit found"
+        none = self._seeker.search.outcome is Outcome.NONE
+        return "no limit found" if none else "finished"
+
+    def _searched(self, now_s: float) -> dict[str, Any]:
+        """What a search has to say: its stages, as far as they were played, and its history."""
+        if self._seeker is None:
+            return {"breakpoint": None}
+        elapsed_s = now_s - self.start_s
+        stages = [s for s in self.plan.scenario.stages() if s["start_s"] < elapsed_s]
+        if stages:
+            stages[-1]["end_s"] = min(stages[-1]["end_s"], elapsed_s)
+        return {"stages": stages, "breakpoint": self._seeker.as_json()}
 
     def _crashes(self) -> int:
         crashes = self._counting.crashes + self._ledger.crashes

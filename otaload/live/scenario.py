@@ -61,6 +61,7 @@ class PlannedShape(Protocol):
     @property
     def peak_per_s(self) -> float: ...
     def rate_at(self, elapsed_s: float) -> float | None: ...
+    def play(self, name: str, level: float, at_s: float) -> None: ...
     def end(self, reason: str) -> None: ...
     @property
     def ended_by(self) -> str | None: ...
@@ -108,6 +109,11 @@ class Scenario:
     def mix(self) -> dict[str, int]:
         """The share of each user class, by its name."""
         return {cls.__name__: int(cls.weight) for cls in self.user_classes}
+
+    def sessions(self) -> dict[str, list[str]]:
+        """The endpoints that one iteration of each user class asks, where that is known."""
+        asked = {cls.__name__: getattr(cls, "exercises", None) for cls in self.user_classes}
+        return {name: list(endpoints) for name, endpoints in asked.items() if endpoints}
 
     def stages(self) -> list[dict[str, Any]]:
         """The planned stages as plain data; an end that never comes is None."""

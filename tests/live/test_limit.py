@@ -1,13 +1,12 @@
-"""The rule that ends a breakpoint run."""
+"""When ten seconds of load are past the limit."""
 
 from __future__ import annotations
 
 import pytest
 
 from analysis.thresholds import parse_thresholds
-from otaload.live.limit import LimitRule, fail_limits
-from otaload.live.tail import Tail
-from otaload.record import Histogram, Window, WindowKey
+from otaload.live.limit import SliceRule, fail_limits
+from otaload.record import Histogram, Window
 
 LIMITS = fail_limits(
     parse_thresholds(
@@ -28,100 +27,57 @@ def window(latency_ms: float, *, n: int = 100, failed: int = 0) -> Window:
     return made
 
 
-def first_found(slices: list[Window]) -> tuple[int, object]:
-    """The number of the slice that ends the run, and what was found; users grow by ten a slice."""
-    rule, tail = LimitRule(LIMITS), Tail(keep_s=10_000)
-    for number, one in enumerate(slices):
-        tail.add([(WindowKey(1000 + 10 * number, "GET", "/x"), one)])
-        found = rule.watch(
-            tail,
-            start_s=1000.0,
-            now_s=1000.0 + 10 * (number + 1) + rule.settle_s,
-            users_at=lambda t: 10 * (int(t) // 10 + 1),
-        )
-        if found:
-            return number, found
-    return -1, None
+def judged(windows: dict[str, Window], expected: float = 100):
+    """What the rule says of ten seconds with these windows."""
+    return SliceRule(LIMITS).judge(0.0, windows, expected=expected)
 
 
-def test_four_bad_slices_in_a_row_end_the_run_at_the_last_good_users() -> None:
-    number, found = first_found([window(50)] * 3 + [window(400)] * 6)
-
-    assert number == 6
-    assert (found.limit_users, found.bad_from_s) == (30, 30.0)
-    assert "p95 of 400 ms" in found.reason
-
-
-def test_a_blip_of_three_bad_slices_does_not_end_the_run() -> None:
-    assert first_found([window(50), *[window(400)] * 3, window(50)] * 3) == (-1, None)
-
-
-def test_errors_above_the_fail_limit_are_bad_and_errors_at_it_are_not() -> None:
-    assert first_found([window(50, failed=5)] * 9) == (-1, None)
-    number, found = first_found([window(50, failed=6)] * 9)
-    assert number == 3
-    assert found.limit_users is None
-    assert "6.00% of the requests failed" in found.reason
-
-
-def test_more_than_half_failed_ends_the_run_at_once() -> None:
-    number, found = first_found([window(50), window(50, failed=51)])
-
-    assert number == 1
-    assert "51% of all requests failed" in found.reason
-
-
-def test_slices_in_which_nothing_came_back_are_bad_where_users_were_there() -> None:
-    rule = LimitRule(LIMITS, think_s=2.0)
-
-    assert rule.watch(Tail(), start_s=0.0, now_s=400.0, users_at=lambda _: 1) is None
-    found = LimitRule(LIMITS, think_s=2.0).watch(
-        Tail(), start_s=0.0, now_s=400.0, users_at=lambda _: 2
+def test_a_slice_is_bad_above_the_fail_limit_and_not_at_it() -> None:
+    assert judged({"/x": window(299)}).reason is None
+    assert judged({"/x": window(400)}).reason == "all requests: p95 of 400 ms"
+    assert judged({"/x": window(50, failed=5)}).reason is None
+    assert (
+        judged({"/x": window(50, failed=6)}).reason == "all requests: 6.00% of the requests failed"
     )
-    assert found is not None
-    assert found.reason == "not one request was answered"
 
 
-def test_answers_that_come_late_make_the_slice_bad_in_which_they_started() -> None:
-    rule, tail = LimitRule(LIMITS, think_s=20.0), Tail()
-    for second in range(40):
-        tail.add([(WindowKey(1000 + second, "GET", "/x"), window(20, n=1))])
-    when = {"start_s": 1000.0, "users_at": lambda _: 5}
-    assert rule.watch(tail, now_s=1045.0, **when) is None
+def test_an_endpoint_is_held_against_its_own_limit_and_named_before_all_requests() -> None:
+    found = judged({"/slow": window(950), "/x": window(10)})
 
-    for second in range(40):
-        tail.add([(WindowKey(1000 + second, "GET", "/x"), window(25_000, n=9))])
-    found = rule.watch(tail, now_s=1065.0, **when)
-    assert found is not None
-    assert (found.bad_from_s, found.limit_users) == (0.0, None)
+    assert (found.reason, found.endpoint) == ("/slow: p95 of 950 ms", "/slow")
+    assert judged({"/slow": window(850, n=5), "/x": window(10, n=200)}).reason is None
 
 
-def test_an_endpoint_is_held_against_its_own_limit() -> None:
-    rule, tail = LimitRule({"/slow": LIMITS["/slow"]}), Tail()
-    for second in range(40):
-        tail.add([(WindowKey(1000 + second, "GET", "/slow"), window(950, n=5))])
-        tail.add([(WindowKey(1000 + second, "GET", "/x"), window(10, n=5))])
-    found = rule.watch(tail, start_s=1000.0, now_s=1050.0, users_at=lambda _: 10)
+def test_of_all_requests_the_endpoint_that_weighs_most_is_named() -> None:
+    found = judged({"/x": window(20), "/y": window(700), "/z": window(310)})
 
-    assert found is not None
-    assert found.reason == "/slow: p95 of 950 ms"
+    assert (found.reason, found.endpoint) == ("all requests: p95 of 698 ms", "/y")
+
+
+def test_more_than_half_failed_is_hopeless_and_named_by_the_endpoint_with_most_failures() -> None:
+    found = judged({"/x": window(50, failed=99), "/slow": window(50, failed=10)})
+
+    assert found.hopeless
+    assert (found.reason, found.endpoint) == ("55% of all requests failed", "/x")
+    assert not judged({"/x": window(50, failed=50)}).hopeless
+
+
+def test_nothing_answered_is_bad_only_where_requests_must_have_been_sent() -> None:
+    assert judged({}, expected=10).reason == "not one request was answered"
+    assert judged({}, expected=9).reason is None
+
+
+def test_one_slow_request_among_few_is_no_slow_service() -> None:
+    def few(*values_ms: int) -> Window:
+        made = Window()
+        made.successes = Histogram.of([ms * 1000 for ms in values_ms])
+        return made
+
+    assert judged({"/x": few(10, 10, 10, 10, 5000)}).reason is None
+    assert judged({"/x": few(5000)}).reason is None
+    assert judged({"/x": few(10, 10, 10, 5000, 5000)}).reason is not None
 
 
 @pytest.mark.parametrize(("time_scale", "slice_s"), [(1.0, 10), (0.5, 5), (0.01, 1)])
 def test_slices_shrink_with_the_run_down_to_a_second(time_scale: float, slice_s: int) -> None:
-    assert LimitRule(LIMITS, time_scale=time_scale).slice_s == slice_s
-
-
-def test_slices_are_judged_once_they_have_settled_and_only_once() -> None:
-    tail = Tail()
-    for second in range(100):
-        tail.add([(WindowKey(1000 + second, "GET", "/x"), window(400, n=10))])
-    rule = LimitRule(LIMITS)
-
-    def users_at(_: float) -> int:
-        return 7
-
-    assert rule.watch(tail, start_s=1000.0, now_s=1042.9, users_at=users_at) is None
-    found = rule.watch(tail, start_s=1000.0, now_s=1043.0, users_at=users_at)
-    assert found is not None
-    assert found.bad_from_s == 0
+    assert SliceRule(LIMITS, time_scale=time_scale).slice_s == slice_s

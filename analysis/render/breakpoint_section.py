@@ -1,0 +1,111 @@
+"""The report's section on a breakpoint run: the limit, saturation, and every hold."""
+
+from __future__ import annotations
+
+from analysis.breakpoint import Breakpoint, HoldFigures, breakpoint_figures
+from analysis.limits import Metric
+from analysis.quantities import Unit, format_count, format_duration, format_quantity, format_rate
+from analysis.render.breakpoint_chart import by_level, by_rate
+from analysis.render.figure_element import figure_element
+from analysis.render.markup import Markup, element, joined, pairs, table
+from analysis.runs import Run
+from analysis.saturation import Saturation
+from analysis.thresholds import Thresholds
+
+COLUMNS = (
+    "Stretch",
+    "Time",
+    "Level",
+    "Requests/s",
+    "p95",
+    "Error rate",
+    "Busy users",
+    "Little's gap",
+    "Judged",
+    "Why",
+)
+
+
+def search(run: Run, thresholds: Thresholds) -> Markup:
+    """What the search for a limit found and played; nothing for a run without one."""
+    found = breakpoint_figures(run)
+    if found is None:
+        return Markup("")
+    limits = thresholds.limits_of(None, Metric("p95"))
+    fail_ms = None if limits is None or limits.fail_above is None else limits.fail_above.value
+    parts = [pairs(_facts(found))]
+    if any(one.figures.n and one.load for one in found.holds):
+        parts.append(
+            element(
+                "div",
+                figure_element(
+                    "levels",
+                    f"By {found.unit}",
+                    "each mark is a step or a hold; dashed: the limit; shaded: where it saturates",
+                    lambda: by_level(found, fail_ms),
+                ),
+                figure_element(
+                    "rates",
+                    "By requests/s",
+                    "the same against the rate that was achieved; dotted: saturation",
+                    lambda: by_rate(found, fail_ms),
+                ),
+                class_="charts",
+            )
+        )
+    rows = [_row(one) for one in found.holds]
+    parts.append(table(COLUMNS, rows, numeric=range(2, 8)))
+    return element("section", element("h2", "The search for the limit"), joined(parts))
+
+
+def _facts(found: Breakpoint) -> list[tuple[str, str]]:
+    unit = found.unit
+    facts = [("Search", found.outcome or "not finished")]
+    if found.limit is not None:
+        bound = f"; {found.too_much:g} are too many" if found.too_much is not None else ""
+        facts.append(("Limit", f"{found.limit:g} {unit}{bound}"))
+    if found.limit_rps is not None:
+        interval = ""
+        if found.rps_low is not None and found.rps_high is not None:
+            low, high = format_rate(found.rps_low), format_rate(found.rps_high)
+            interval = f" (95 % interval {low} to {high})"
+        facts.append(("At the limit", f"{format_rate(found.limit_rps)} requests/s{interval}"))
+    if found.reason:
+        where = f" (worst: {found.endpoint})" if found.endpoint not in found.reason else ""
+        facts.append(("First to fail", f"{found.reason}{where}"))
+    facts.append(("Saturation", _saturation(found.saturation, unit)))
+    return facts
+
+
+def _saturation(fit: Saturation | None, unit: str) -> str:
+    if fit is None:
+        return "not known: fewer than five levels of load"
+    low, high = format_rate(fit.rps_low), format_rate(fit.rps_high)
+    if not fit.reached:
+        return f"not reached: throughput still grew, to {format_rate(fit.rps)} requests/s"
+    text = (
+        f"at {format_rate(fit.rps)} successful requests/s (95 % interval {low} to {high}), from "
+        f"about {fit.load:.0f} {unit} on ({fit.load_low:.0f} to {fit.load_high:.0f}; "
+        "this number is ill-determined)"
+    )
+    if fit.usl_rps is not None and fit.usl_peak_users is not None:
+        text += f"; by the scalability law {format_rate(fit.usl_rps)} requests/s"
+    return text
+
+
+def _row(one: HoldFigures) -> tuple[str, ...]:
+    hold, figures = one.hold, one.figures
+    gap = one.little_gap_ratio
+    share = format_quantity(figures.failures / figures.n, Unit.RATIO) if figures.n else "–"
+    return (
+        hold.kind,
+        f"{format_duration(hold.start_s)} – {format_duration(hold.end_s)}",
+        f"{hold.level:g}",
+        "–" if figures.rps is None else format_rate(figures.rps),
+        "–" if figures.p95_ms is None else format_quantity(figures.p95_ms, Unit.MS),
+        share,
+        "–" if one.busy_users is None else format_count(round(one.busy_users)),
+        "–" if gap is None else f"{gap:.1%}{' !' if one.idle else ''}",
+        {True: "good", False: "bad", None: "undecided"}[hold.good],
+        hold.reason,
+    )
