@@ -55,12 +55,24 @@ def phase_checks(
         found = [replace(check, phases=phases, phase=own) for check in found]
         checks += [_told(check, run, scope) for check in found]
         notes += left_out
+    notes += _other_phases(rows)
     notes += [
         f"the thresholds for {row.endpoint} do not apply: they judge "
         f"{_listed(row.scope.named or ())}, which this run does not have"
         for row in idle
     ]
     return checks, list(dict.fromkeys(notes))
+
+
+def _other_phases(rows: Sequence[Threshold]) -> list[str]:
+    """A note on each endpoint that is judged in other phases than all requests are."""
+    general = next((row.scope.named for row in rows if row.endpoint is None), None)
+    named = {row.endpoint: row.scope.named for row in rows if row.endpoint and not row.phase}
+    return [
+        f"the thresholds for {endpoint} judge {_listed(phases)} only"
+        for endpoint, phases in named.items()
+        if phases is not None and phases != general
+    ]
 
 
 def _applying(run: Run, thresholds: Thresholds) -> tuple[list[Threshold], list[Threshold]]:
@@ -137,10 +149,10 @@ def judged_stages(run: Run, thresholds: Thresholds) -> tuple[StageFigures, ...]:
 
 
 def unjudged_note(stages: Sequence[StageFigures]) -> str:
-    """What no threshold judges, with its time, requests and failures; nothing where all is."""
+    """The requests that no threshold judges, with their time and failures; nothing without any."""
     left_out: dict[str, list[StageFigures]] = {}
     for stage in stages:
-        if not stage.judged:
+        if not stage.judged and stage.figures.n:
             left_out.setdefault(stage.phase.value, []).append(stage)
     told = []
     for phase, parts in left_out.items():

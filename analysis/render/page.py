@@ -131,6 +131,8 @@ def _check_row(check: Check) -> tuple[str, ...]:
     why = f"{check.reason}. {check.proof[:1].upper()}{check.proof[1:]}."
     if interval:
         why += f" 95 % bounds: {interval}."
+    if check.phases:
+        why += f" Judged in {', '.join(check.phases)}."
     return (
         element("span", mark, class_=f"mark {check.tier.value}"),
         check.endpoint,

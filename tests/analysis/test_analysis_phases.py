@@ -182,6 +182,7 @@ def test_an_endpoint_may_be_judged_in_other_phases_than_the_rest(tmp_path):
     verdict = judged(tmp_path, SPIKE, traffic, limits, duration_s=90)
 
     assert shown(verdict)[DOWNLOAD, "p95"] == (100, Tier.PASS)
+    assert f"the thresholds for {DOWNLOAD} judge burst only" in verdict.notes
     assert shown(verdict)[ALL_REQUESTS, "p95"] == (900, Tier.FAIL)
 
 
@@ -351,6 +352,13 @@ def test_the_resolved_table_tells_what_is_judged_and_what_differs_in_a_phase():
             GLOBAL + "phases:\n  burst:\n    global:\n      p95: {pass: 400 ms}\n",
             "t.yaml:6: phases.burst.global.p95: fail (300 ms) is below pass (400 ms); "
             "raise fail or lower pass",
+        ),
+        (
+            GLOBAL
+            + "endpoints:\n  /a:\n    p95: {pass: 250 ms}\n"
+            + "phases:\n  burst:\n    global:\n      p95: {fail: 220 ms}\n",
+            "t.yaml:5: phases.burst.endpoints./a.p95: fail (220 ms, inherited) is below pass "
+            "(250 ms); raise fail or lower pass",
         ),
         (
             GLOBAL + "phases:\n  burst:\n    global:\n      p99: {pass: 400 ms}\n",

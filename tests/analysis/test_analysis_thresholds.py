@@ -275,10 +275,15 @@ def test_the_resolved_table_shows_each_limits_origin_and_each_gap():
 
 
 _WORDS = st.sampled_from(
-    ["global", "endpoints", "generator", "p95", "p99.9", "error_rate", "pass", "fail", "/a"]
+    [
+        *("global", "endpoints", "generator", "p95", "p99.9", "error_rate", "pass", "fail", "/a"),
+        *("phases", "burst", "abort", "- metric", "above"),
+    ]
 )
 _VALUES = st.one_of(
-    st.sampled_from(["800 ms", "2 s", "0.5 %", "5", "", "~", "[", "&a", "*a", "!!int x", "<<"]),
+    st.sampled_from(
+        ["800 ms", "2 s", "0.5 %", "5", "", "~", "[burst]", "[", "&a", "*a", "!!int x", "<<"]
+    ),
     st.text(max_size=8),
 )
 _LINES = st.lists(
