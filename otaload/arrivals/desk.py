@@ -66,7 +66,6 @@ class Desk:
     def close(self) -> None:
         """Hand out no more; those that were handed out have been started."""
         if self._timer is not None:
-            self._timer.stop()
             self._timer.close()
         self._loop = self._timer = None
 
@@ -134,11 +133,11 @@ class Desk:
         self._timer.start(self._on_timer)
 
     def _on_timer(self) -> None:
-        # Only what was due by now: a desk that cannot keep up must let answers in between.
         self._timer.close()
+        # Only what was due by now: a desk that cannot keep up must let answers in between.
         now_s = self._clock() - self._epoch
         course = self._course
-        while (due_s := course.due_s) is not None and due_s <= now_s:
+        while self._loop is not None and (due_s := course.due_s) is not None and due_s <= now_s:
             course.advance()
             self._hand_out(due_s)
         if self._loop is not None:

@@ -178,6 +178,24 @@ def test_a_closed_desk_hands_out_nothing(offices: list[Office]) -> None:
     assert len(office.started) == before
 
 
+def test_a_desk_that_is_closed_by_the_task_that_it_began_stops_there(offices: list[Office]) -> None:
+    office = Office(per_s=1000, seconds=1)
+    offices.append(office)
+
+    class Last(LeanHttpUser):
+        host = "http://127.0.0.1:1"
+
+        @task
+        def end(self) -> None:
+            office.desk.close()
+
+    office.classes["Fast"] = type("Fast", (Last,), {})
+    office.hire("Fast", 50)
+    gevent.sleep(0.5)
+
+    assert office.close().started == 1
+
+
 def test_counts_are_handed_over_by_the_second_in_which_arrivals_were_due(
     offices: list[Office],
 ) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.running import Bench, Ended, assert_reconciled, free_ports
+from tests.e2e.test_web_ui import Ui
 
 REGISTER = "/devices/register"
 
@@ -209,3 +210,15 @@ def test_arrivals_that_make_no_sense_are_refused(
     assert words in ended.output
     assert "Traceback" not in ended.output
     assert not ended.path.exists()
+
+
+def test_the_web_ui_plays_arrivals_again_and_again(bench: Bench) -> None:
+    file = scenario(bench, "ArrivalHold(per_s=100, seconds=3)")
+    ui = Ui(bench, str(file))
+    for count in (1, 2):
+        assert ui.swarm()["success"] is True
+        ui.until(lambda count=count: len(ui.runs()) == count)
+    ui.quit()
+
+    for run in ui.runs():
+        assert_conserved(run, 300)
