@@ -146,7 +146,8 @@ class Desk:
     def _hand_out(self, due_s: float) -> None:
         counts = self._counts_of(due_s)
         counts.planned += 1
-        free = self._free[self._turns.next()]
+        name = self._turns.next()
+        free = self._free[name]
         while free:
             user, waiting = free.popitem()
             if user._state == LOCUST_STATE_WAITING:
@@ -154,7 +155,7 @@ class Desk:
                 user._state = LOCUST_STATE_RUNNING
                 waiting.switch(due_s)  # comes back when the user waits for its first answer
                 return
-        counts.missed += 1
+        counts.miss(name)
 
     def _counts_of(self, due_s: float) -> Counts:
         second = int(self._start_s + due_s)

@@ -97,6 +97,8 @@ def test_an_arrival_that_finds_no_free_user_is_missed_and_never_made_up_for(
     assert 12 <= counts.started <= 20
     assert len(office.started) == counts.started == office.finished
     assert counts.busy == 4
+    assert counts.missed_by["Other"] == 25
+    assert sum(counts.missed_by.values()) == counts.missed
 
 
 def test_the_user_who_became_free_last_goes_first(offices: list[Office]) -> None:

@@ -174,7 +174,7 @@ def test_a_service_that_stalls_makes_arrivals_miss_and_the_run_a_warning(bench: 
     assert max(row["arrivals"]["busy"] for row in rows(ended)) == 20
     assert ended.code == 0, ended.output
     assert ended.verdict["outcome"] == "warning"
-    assert "found no free user" in ended.verdict["headline"]
+    assert "found no free user (all DeviceRegister)" in ended.verdict["headline"]
     assert ended.verdict["arrivals"]["planned"] == 600
     assert ended.verdict["arrivals"]["missed"] == total(ended, "missed")
     assert "Arrivals" in (ended.path / "report.html").read_text()
