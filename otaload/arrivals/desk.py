@@ -128,7 +128,7 @@ class Desk:
     def _set_timer(self) -> None:
         due_s = self._course.due_s
         left_s = LOOK_S if due_s is None else self._epoch + due_s - self._clock()
-        # A timer of the event loop itself: a greenlet that sleeps would cost as much as a request.
+        # The event loop's own, so that users begin in the very wake-up in which they are due.
         self._timer = self._loop.timer(min(max(left_s, 0.0), LOOK_S))
         self._timer.start(self._on_timer)
 
