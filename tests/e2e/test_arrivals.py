@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.running import Bench, Ended, assert_reconciled, free_ports
+from tests.e2e.running import ROOT, Bench, Ended, assert_reconciled, free_ports
 from tests.e2e.test_web_ui import Ui
 
 REGISTER = "/devices/register"
@@ -177,7 +177,13 @@ def test_a_service_that_stalls_makes_arrivals_miss_and_the_run_a_warning(bench: 
     assert "found no free user (all DeviceRegister)" in ended.verdict["headline"]
     assert ended.verdict["arrivals"]["planned"] == 600
     assert ended.verdict["arrivals"]["missed"] == total(ended, "missed")
-    assert "Arrivals" in (ended.path / "report.html").read_text()
+    assert "<h2>Arrivals" in (ended.path / "report.html").read_text()
+    page = (ROOT / "docs" / "run-directory.md").read_text()
+    keys = {key for row in rows(ended) for key in (*row, *row["arrivals"])}
+    assert "missed_by" in keys
+    assert [key for key in (*keys, *ended.verdict["arrivals"]) if f"`{key}`" not in page] == [
+        "process"  # which is explained without its name
+    ]
 
 
 def test_scales_and_run_time_apply_to_arrivals(bench: Bench) -> None:
