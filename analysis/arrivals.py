@@ -6,6 +6,7 @@ arrivals that found no free user. They were never sent, so no latency tells of t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -32,22 +33,25 @@ REACHED = 0.99
 """The share of the profile's arrivals that processes must have known of."""
 
 ARRIVAL_KEYS = ("planned", "started", "missed", "lag_sum_ms", "lag_max_ms", "busy")
-"""Of a row of `users.jsonl`, under `arrivals`."""
-ARRIVAL_COLUMNS = tuple(f"arrivals_{key}" for key in ARRIVAL_KEYS)
+"""Of a row of `users.jsonl`, under `arrivals`; there may be `missed_by` besides."""
+COUNT_COLUMNS = tuple(f"arrivals_{key}" for key in ARRIVAL_KEYS)
+MISSED_BY = "arrivals_missed_by"
+ARRIVAL_COLUMNS = (*COUNT_COLUMNS, MISSED_BY)
 
 
-def arrival_cells(row: Mapping[str, Any]) -> tuple[float, ...]:
+def arrival_cells(row: Mapping[str, Any]) -> tuple[Any, ...]:
     """What a line of `users.jsonl` says of arrivals; zeros where it says nothing.
 
     Raises `KeyError`, `TypeError` or `ValueError` where it makes no sense.
     """
     counts = row.get("arrivals")
     if counts is None:
-        return (0.0,) * len(ARRIVAL_KEYS)
+        return (*((0.0,) * len(ARRIVAL_KEYS)), None)
     cells = tuple(float(counts[key]) for key in ARRIVAL_KEYS)
     if not all(0 <= cell < 2**53 for cell in cells):
         raise ValueError(f"arrivals make no sense: {counts!r}")
-    return cells
+    missed_by = {str(name): int(n) for name, n in counts.get("missed_by", {}).items()}
+    return (*cells, missed_by or None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +70,7 @@ class ArrivalFigures:
     lag_max_ms: float
     busy_max: int
     users: int
+    missed_by: Mapping[str, int]
 
     @property
     def missed_ratio(self) -> float:
@@ -91,8 +96,16 @@ class ArrivalFigures:
         share = format_quantity(self.missed_ratio, Unit.RATIO)
         return (
             f"{format_count(self.missed)} of {format_count(self.planned)} arrivals ({share}) found "
-            "no free user: raise max_users, or the service is past its limit"
+            f"no free user{self._mostly}: raise max_users, or the service is past its limit"
         )
+
+    @property
+    def _mostly(self) -> str:
+        """The user class that missed the most."""
+        name, most = max(self.missed_by.items(), key=lambda item: item[1], default=("", 0))
+        if not most:
+            return ""
+        return f" ({'all' if most == self.missed else 'mostly'} {name})"
 
     @property
     def shortfall(self) -> str:
@@ -112,7 +125,7 @@ def arrival_figures(run: Run) -> ArrivalFigures | None:
     """The arrivals of a run; None where its load was planned in users."""
     if not has_arrivals(run):
         return None
-    sums = run.health[list(ARRIVAL_COLUMNS)].sum()
+    sums = run.health[list(COUNT_COLUMNS)].sum()
     started = int(sums["arrivals_started"])
     busiest = run.health.groupby("process")["arrivals_busy"].max()
     worst = run.health["arrivals_lag_max_ms"]
@@ -125,7 +138,16 @@ def arrival_figures(run: Run) -> ArrivalFigures | None:
         lag_max_ms=float(worst.max()) if len(worst) else 0.0,
         busy_max=int(busiest.sum()),
         users=int(run.meta.planned_users or 0),
+        missed_by=_missed_by(run),
     )
+
+
+def _missed_by(run: Run) -> dict[str, int]:
+    """Missed arrivals by user class, the most first."""
+    total: Counter[str] = Counter()
+    for counts in run.health[MISSED_BY].dropna():
+        total.update(counts)
+    return dict(total.most_common())
 
 
 def planned_until(run: Run, end_s: float) -> float:

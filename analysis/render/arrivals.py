@@ -66,11 +66,13 @@ def _totals(figures: ArrivalFigures) -> list[tuple[str, str]]:
     mean, worst = (
         format_quantity(lag_ms, Unit.MS) for lag_ms in (figures.lag_mean_ms, figures.lag_max_ms)
     )
+    by_class = ", ".join(f"{name}: {format_count(n)}" for name, n in figures.missed_by.items())
     busy, users = format_count(figures.busy_max), format_count(figures.users)
     return [
         ("Planned", format_count(figures.planned)),
         ("Started", format_count(figures.started)),
         ("Missed", f"{format_count(figures.missed)} ({share}): no user was free"),
+        *([("Missed by class", by_class)] if by_class else []),
         ("Started late", f"{mean} on average, {worst} at most: the generator's own lag"),
         ("Users at work", f"at most {busy} of {users}"),
     ]

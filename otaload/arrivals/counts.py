@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(slots=True)
@@ -21,6 +22,13 @@ class Counts:
     lag_max_s: float = 0.0
     busy: int = 0
     """The most users that were at work at once."""
+    missed_by: dict[str, int] = field(default_factory=dict)
+    """The missed ones by user class."""
+
+    def miss(self, name: str) -> None:
+        """Count an arrival that found no free user of a class."""
+        self.missed += 1
+        self.missed_by[name] = self.missed_by.get(name, 0) + 1
 
     def __iadd__(self, other: Counts) -> Counts:
         self.planned += other.planned
@@ -29,9 +37,11 @@ class Counts:
         self.lag_sum_s += other.lag_sum_s
         self.lag_max_s = max(self.lag_max_s, other.lag_max_s)
         self.busy = max(self.busy, other.busy)
+        for name, missed in other.missed_by.items():
+            self.missed_by[name] = self.missed_by.get(name, 0) + missed
         return self
 
-    def as_json(self) -> dict[str, float]:
+    def as_json(self) -> dict[str, Any]:
         """As a line of `users.jsonl` has it; lags in ms."""
         return {
             "planned": self.planned,
@@ -40,4 +50,5 @@ class Counts:
             "lag_sum_ms": round(self.lag_sum_s * 1000, 3),
             "lag_max_ms": round(self.lag_max_s * 1000, 3),
             "busy": self.busy,
+            **({"missed_by": self.missed_by} if self.missed_by else {}),
         }

@@ -66,7 +66,6 @@ class Desk:
     def close(self) -> None:
         """Hand out no more; those that were handed out have been started."""
         if self._timer is not None:
-            self._timer.stop()
             self._timer.close()
         self._loop = self._timer = None
 
@@ -129,16 +128,16 @@ class Desk:
     def _set_timer(self) -> None:
         due_s = self._course.due_s
         left_s = LOOK_S if due_s is None else self._epoch + due_s - self._clock()
-        # A timer of the event loop itself: a greenlet that sleeps would cost as much as a request.
+        # The event loop's own, so that users begin in the very wake-up in which they are due.
         self._timer = self._loop.timer(min(max(left_s, 0.0), LOOK_S))
         self._timer.start(self._on_timer)
 
     def _on_timer(self) -> None:
-        # Only what was due by now: a desk that cannot keep up must let answers in between.
         self._timer.close()
+        # Only what was due by now: a desk that cannot keep up must let answers in between.
         now_s = self._clock() - self._epoch
         course = self._course
-        while (due_s := course.due_s) is not None and due_s <= now_s:
+        while self._loop is not None and (due_s := course.due_s) is not None and due_s <= now_s:
             course.advance()
             self._hand_out(due_s)
         if self._loop is not None:
@@ -147,7 +146,8 @@ class Desk:
     def _hand_out(self, due_s: float) -> None:
         counts = self._counts_of(due_s)
         counts.planned += 1
-        free = self._free[self._turns.next()]
+        name = self._turns.next()
+        free = self._free[name]
         while free:
             user, waiting = free.popitem()
             if user._state == LOCUST_STATE_WAITING:
@@ -155,7 +155,7 @@ class Desk:
                 user._state = LOCUST_STATE_RUNNING
                 waiting.switch(due_s)  # comes back when the user waits for its first answer
                 return
-        counts.missed += 1
+        counts.miss(name)
 
     def _counts_of(self, due_s: float) -> Counts:
         second = int(self._start_s + due_s)

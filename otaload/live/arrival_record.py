@@ -107,9 +107,9 @@ class ArrivalRecord:
         """Add up what rows of processes have."""
         for row in rows:
             counts = row.get("arrivals")
-            if counts:
-                self._arrived += counts["planned"]
-                self._missed += counts["missed"]
+            if isinstance(counts, dict):
+                self._arrived += counts.get("planned", 0)
+                self._missed += counts.get("missed", 0)
 
     def told(self, now_s: float) -> str:
         """The end of the progress line: the rate, and how many arrivals were missed."""

@@ -72,6 +72,8 @@ def write(
                 "lag_max_ms": 4.0,
                 "busy": 3,
             }
+            if share[1]:
+                row["arrivals"]["missed_by"] = {"B": 1, "A": share[1] - 1}
     file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     return path
 
@@ -85,6 +87,7 @@ def test_figures_add_up_over_processes_and_seconds(tmp_path: Path, processes: in
     assert (figures.planned, figures.started, figures.missed) == (PLANNED, PLANNED - 10, 10)
     assert figures.by_profile == PLANNED
     assert figures.lag_mean_ms == pytest.approx(0.5)
+    assert figures.missed_by == {"A": 10 - processes, "B": processes}
     assert (figures.lag_max_ms, figures.busy_max, figures.users) == (4.0, 3 * processes, 20)
 
 
@@ -116,6 +119,7 @@ def test_more_than_one_percent_missed_is_a_warning(
     assert verdict.outcome is outcome
     if outcome is Outcome.WARNING:
         assert verdict.headline.startswith(f"Warning: {missed} of 450 arrivals (")
+        assert "found no free user (mostly A)" in verdict.headline
         assert "raise max_users, or the service is past its limit" in verdict.headline
 
 
@@ -215,12 +219,14 @@ def test_the_report_shows_arrivals_and_rates_of_stages(tmp_path: Path) -> None:
 
     assert "<h2>Arrivals" in page
     assert "5 (1.11 %): no user was free" in page
+    assert "A: 4, B: 1" in page
     assert "0.0 → 10.0 /s" in page
     assert json.loads(render.json(verdict))["arrivals"] == {
         "by_profile": 450,
         "planned": 450,
         "started": 445,
         "missed": 5,
+        "missed_by": {"A": 4, "B": 1},
         "missed_ratio": pytest.approx(5 / 450),
         "lag_mean_ms": pytest.approx(0.5),
         "lag_max_ms": 4.0,

@@ -97,6 +97,8 @@ def test_an_arrival_that_finds_no_free_user_is_missed_and_never_made_up_for(
     assert 12 <= counts.started <= 20
     assert len(office.started) == counts.started == office.finished
     assert counts.busy == 4
+    assert counts.missed_by["Other"] == 25
+    assert sum(counts.missed_by.values()) == counts.missed
 
 
 def test_the_user_who_became_free_last_goes_first(offices: list[Office]) -> None:
@@ -176,6 +178,24 @@ def test_a_closed_desk_hands_out_nothing(offices: list[Office]) -> None:
 
     assert before > 0
     assert len(office.started) == before
+
+
+def test_a_desk_that_is_closed_by_the_task_that_it_began_stops_there(offices: list[Office]) -> None:
+    office = Office(per_s=1000, seconds=1)
+    offices.append(office)
+
+    class Last(LeanHttpUser):
+        host = "http://127.0.0.1:1"
+
+        @task
+        def end(self) -> None:
+            office.desk.close()
+
+    office.classes["Fast"] = type("Fast", (Last,), {})
+    office.hire("Fast", 50)
+    gevent.sleep(0.5)
+
+    assert office.close().started == 1
 
 
 def test_counts_are_handed_over_by_the_second_in_which_arrivals_were_due(

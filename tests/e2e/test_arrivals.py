@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.running import Bench, Ended, assert_reconciled, free_ports
+from tests.e2e.running import ROOT, Bench, Ended, assert_reconciled, free_ports
+from tests.e2e.test_web_ui import Ui
 
 REGISTER = "/devices/register"
 
@@ -173,10 +174,16 @@ def test_a_service_that_stalls_makes_arrivals_miss_and_the_run_a_warning(bench: 
     assert max(row["arrivals"]["busy"] for row in rows(ended)) == 20
     assert ended.code == 0, ended.output
     assert ended.verdict["outcome"] == "warning"
-    assert "found no free user" in ended.verdict["headline"]
+    assert "found no free user (all DeviceRegister)" in ended.verdict["headline"]
     assert ended.verdict["arrivals"]["planned"] == 600
     assert ended.verdict["arrivals"]["missed"] == total(ended, "missed")
-    assert "Arrivals" in (ended.path / "report.html").read_text()
+    assert "<h2>Arrivals" in (ended.path / "report.html").read_text()
+    page = (ROOT / "docs" / "run-directory.md").read_text()
+    keys = {key for row in rows(ended) for key in (*row, *row["arrivals"])}
+    assert "missed_by" in keys
+    assert [key for key in (*keys, *ended.verdict["arrivals"]) if f"`{key}`" not in page] == [
+        "process"  # which is explained without its name
+    ]
 
 
 def test_scales_and_run_time_apply_to_arrivals(bench: Bench) -> None:
@@ -209,3 +216,15 @@ def test_arrivals_that_make_no_sense_are_refused(
     assert words in ended.output
     assert "Traceback" not in ended.output
     assert not ended.path.exists()
+
+
+def test_the_web_ui_plays_arrivals_again_and_again(bench: Bench) -> None:
+    file = scenario(bench, "ArrivalHold(per_s=100, seconds=3)")
+    ui = Ui(bench, str(file))
+    for count in (1, 2):
+        assert ui.swarm()["success"] is True
+        ui.until(lambda count=count: len(ui.runs()) == count)
+    ui.quit()
+
+    for run in ui.runs():
+        assert_conserved(run, 300)
