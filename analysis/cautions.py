@@ -100,6 +100,17 @@ def omission_cautions(omission: Omission | None) -> list[Caution]:
 def recovery_notes(recovery: Recovery) -> list[str]:
     """What else to know of a recovery, in sentences."""
     notes = []
+    if recovery.left_band and recovery.peak_ms is not None and recovery.peak_ratio is not None:
+        failures = f"{format_count(recovery.failures)} {plural(recovery.failures, 'failure')}"
+        until = "the end" if recovery.recovery_s is None else "the recovery"
+        notes.append(
+            f"the burst took p95 to {format_quantity(recovery.peak_ms, Unit.MS)}, "
+            f"{recovery.peak_ratio:.3g} × the baseline's; {failures} and "
+            f"{recovery.area_ms_s:,.0f} ms·s above the band until {until}"
+        )
+    if recovery.after_load_s:
+        back = format_duration(round(recovery.after_load_s))
+        notes.append(f"the recovery came {back} after the load was back at the baseline's level")
     if recovery.hysteresis:
         notes.append(
             "hysteresis suspected: after the burst the service was back in the baseline's band "

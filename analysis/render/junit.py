@@ -33,7 +33,8 @@ def junit(verdict: Verdict) -> str:
         f'failures="{failures}" errors="{errors}" skipped="0" '
         f'time="{verdict.duration_s}" timestamp="{started}">'
     )
-    lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>", suite, *cases]
+    lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>", suite]
+    lines += [*_properties(verdict), *cases]
     failed = failure_lines(verdict.causes)
     if failed:
         lines.append(f"<system-out>{_text(chr(10).join(['Failures:', *failed]))}</system-out>")
@@ -59,6 +60,14 @@ def _case(verdict: Verdict, check: Check) -> str:
         return f'{head} time="0">{detail}</testcase>'
     message = f"<failure type={_attribute(check.tier.value)} message={_attribute(told)}/>"
     return f'{head} time="0">{message}{detail}</testcase>'
+
+
+def _properties(verdict: Verdict) -> list[str]:
+    recovery = verdict.recovery
+    if recovery is None or recovery.recovery_s is None:
+        return []
+    seconds = f'"{recovery.recovery_s:.1f}"'
+    return [f'<properties><property name="recovery_s" value={seconds}/></properties>']
 
 
 def _caution_case(verdict: Verdict, caution: Caution) -> str:

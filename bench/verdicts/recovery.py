@@ -124,7 +124,8 @@ def _drain(
     due = [(SPIKE.ends_s + float(rng.uniform(0, THINK_S[1])), n) for n in range(PROBE_USERS)]
     heapq.heapify(due)
     own, thinks = _latencies(rng, 20_000) / 1000, rng.uniform(*THINK_S, 20_000)
-    at, latency_ms = [], []
+    at: list[float] = []
+    latency_ms: list[float] = []
     while due[0][0] < LENGTH_S:
         now_s, user = heapq.heappop(due)
         if free_s <= now_s and drained_s > free_s:
