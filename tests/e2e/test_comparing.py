@@ -21,7 +21,7 @@ def test_a_slower_service_is_a_regression_and_an_equal_one_is_not(tmp_path: Path
         for number in range(ROUNDS):
             started = [
                 benches[name].start(
-                    *benches[name].options("smoke", "--time-scale", "0.07"),
+                    *benches[name].options("smoke", "--time-scale", "0.05"),
                     *("--faults", f"latency:ms={ms}", "--seed", str(number)),
                     log=f"log{number}",
                 )
