@@ -114,8 +114,7 @@ def _nothing(reports_dir: Path, scenario: str | None, found: list[RunMeta]) -> s
         return (
             f"{reports_dir}: holds no run yet; start one or name its directory with --reports-dir"
         )
-    known = sorted({meta.scenario for meta in found})
-    hint = did_you_mean(scenario, known) or f"; it holds runs of {', '.join(known)}"
+    hint = did_you_mean(scenario, sorted({meta.scenario for meta in found}))
     return f"{scenario}: there is no run of such a scenario in {reports_dir}{hint}"
 
 
@@ -145,7 +144,7 @@ def read_judgement(content: object) -> Judgement | None:
         return None
     outcome = content.get("outcome")
     requests, failures = _count(content.get("requests")), _count(content.get("failures"))
-    if outcome not in set(Outcome) or requests is None or failures is None:
+    if outcome not in list(Outcome) or requests is None or failures is None:
         return None
     checks = [check for check in _objects(content, "checks") if not check.get("informational")]
     endpoints = _objects(content, "endpoints")

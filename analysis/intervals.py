@@ -65,13 +65,13 @@ def binomial_cdf(k: int, n: int, p: float) -> float:
 def ratio_bounds(failures: int, n: int, *, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """The Clopper–Pearson lower and upper bound of a failure ratio; exact, never too narrow."""
     alpha = 1 - confidence
-    low = beta_quantile(alpha, failures, n - failures + 1) if failures > 0 else 0.0
-    high = beta_quantile(confidence, failures + 1, n - failures) if failures < n else 1.0
+    low = _solve(alpha, failures, n - failures + 1) if failures > 0 else 0.0
+    high = _solve(confidence, failures + 1, n - failures) if failures < n else 1.0
     return low, high
 
 
-def beta_quantile(target: float, a: float, b: float) -> float:
-    """The quantile of a beta distribution: where I_x(a, b) equals the target, by bisection."""
+def _solve(target: float, a: float, b: float) -> float:
+    """The x where I_x(a, b) equals the target, by bisection."""
     low, high = 0.0, 1.0
     for _ in range(200):
         middle = (low + high) / 2

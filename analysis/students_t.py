@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
-from analysis.intervals import beta_quantile, incomplete_beta
+from analysis.intervals import incomplete_beta
+
+_MOST_STEPS = 200
 
 
 def two_sided_p(t: float, df: float) -> float:
@@ -18,11 +21,17 @@ def t_quantile(q: float, df: float) -> float:
         raise ValueError(f"no quantile of Student's t for q={q:g} and df={df:g}")
     if q < 0.5:
         return -t_quantile(1 - q, df)
-    if q == 0.5:
-        return 0.0
-    if q <= 0.75:
-        # Near its middle t is read from the other end of the beta distribution, which is exact.
-        y = beta_quantile(2 * q - 1, 0.5, df / 2)
-        return math.sqrt(df * y / (1 - y))
-    x = beta_quantile(2 * (1 - q), df / 2, 0.5)
-    return math.sqrt(df * (1 - x) / x)
+    # The tail is convex and that of the normal distribution is lighter, so Newton's steps rise
+    # from its quantile to the wanted one and never beyond.
+    t = NormalDist().inv_cdf(q)
+    for _ in range(_MOST_STEPS):
+        step = (two_sided_p(t, df) - 2 * (1 - q)) / (2 * _density(t, df))
+        t += step
+        if step <= 1e-13 * t:
+            break
+    return t
+
+
+def _density(t: float, df: float) -> float:
+    log_front = math.lgamma((df + 1) / 2) - math.lgamma(df / 2) - math.log(df * math.pi) / 2
+    return math.exp(log_front - (df + 1) / 2 * math.log1p(t * t / df))

@@ -72,7 +72,6 @@ def slower(tmp_path_factory) -> Comparison:
     [
         ("comparison.txt", comparison_text.text),
         ("comparison.md", comparison_text.markdown),
-        ("comparison.json", comparison_json.json),
     ],
 )
 def test_the_outputs_of_a_comparison_equal_the_golden_files(slower, name, draw):
@@ -80,6 +79,22 @@ def test_the_outputs_of_a_comparison_equal_the_golden_files(slower, name, draw):
     if os.environ.get("OTALOAD_WRITE_GOLDEN"):  # to be read before it is committed
         (GOLDEN / name).write_text(shown)
     assert shown == (GOLDEN / name).read_text()
+
+
+def test_the_json_of_a_comparison_has_every_figure_and_every_run(slower):
+    content = json.loads(comparison_json.json(slower))
+    assert (content["format"], content["exit_code"]) == (1, 99)
+    assert (content["finding"], content["headline"]) == ("regression", slower.headline)
+    assert [(f["endpoint"], f["metric"]) for f in content["figures"]] == [
+        (d.endpoint, d.metric.name) for d in slower.differences.all
+    ]
+    first, (before, after) = content["figures"][0], content["groups"]
+    assert (first["unit"], first["n_before"], first["confidence"]) == ("ms", 5, 0.98)
+    assert 0 < first["low"] < first["change"] < first["high"]
+    assert [len(side["runs"]) for side in (before, after)] == [5, 5]
+    assert after["runs"][0]["git_commit"] == "fedcba9876543210"
+    assert len(before["runs"][0]["endpoints"]) == 3
+    assert after["left_out"][0]["reason"] == "interrupted by SIGINT after 1 min"
 
 
 def test_a_slower_group_is_a_regression_with_exit_code_99(slower):
