@@ -1,0 +1,64 @@
+"""What one fuzz case is made of: a request, what the server does with it, what must come of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+End = Literal["keep", "fin", "reset", "hang"]
+"""After the last byte: await the next request, half-close, reset, or say nothing more."""
+
+
+@dataclass(frozen=True)
+class Send:
+    """Bytes for one write, and how long to pause after it."""
+
+    data: bytes
+    pause_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Script:
+    """What the server does with one request.
+
+    `reads` is how much of the request it reads before it answers; the rest is never read.
+    """
+
+    sends: tuple[Send, ...]
+    end: End = "keep"
+    reads: Literal["all", "head", "nothing"] = "all"
+
+    @property
+    def stream(self) -> bytes:
+        """Every byte that is sent."""
+        return b"".join(send.data for send in self.sends)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What must be reported of a well-formed answer; None where it cannot be known."""
+
+    cause: str | None
+    status: int
+    headers: Mapping[str, str]
+    wire_bytes: int
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call: `scripts` answers its hops in turn, the last one for ever.
+
+    `end_after_s` kills or times out the caller from outside. `stale_later` says that bytes may come
+    after the answer is over, which no client can tell from the answer to its next request.
+    """
+
+    number: int
+    kind: str
+    method: str
+    scripts: tuple[Script, ...]
+    options: dict[str, Any] = field(default_factory=dict)
+    timeout_s: float = 2.0
+    secure: bool = False
+    expected: Expected | None = None
+    end_after_s: float | None = None
+    stale_later: bool = False

@@ -1,0 +1,45 @@
+"""A locustfile for the endurance benchmark: devices that ask at a constant rate, for as long as told.
+
+`BENCH_RATE` is the requests per second and `BENCH_MINUTES` the length; `bench.endurance` sets both.
+"""
+
+import os
+
+from locustfiles import devices
+from locustfiles.profiles import Hold, Profile
+from otaload.http import absolute_pacing
+
+RATE = float(os.environ.get("BENCH_RATE", "500"))
+SECONDS = float(os.environ.get("BENCH_MINUTES", "30")) * 60.0
+PERIOD_S = 1.0
+SHARES = {"check": 70, "download": 20, "register": 10}
+REQUESTS_PER_ITERATION = (70 * 1 + 20 * 2 + 10 * 1) / 100  # a download asks for its release first
+
+
+class SteadyCheck(devices.UpdateCheck):
+    """One check a second."""
+
+    wait_time = absolute_pacing(PERIOD_S)  # type: ignore[assignment]
+
+
+class SteadyDownload(devices.BundleDownload):
+    """One check and one download a second."""
+
+    wait_time = absolute_pacing(PERIOD_S)  # type: ignore[assignment]
+
+
+class SteadyRegister(devices.DeviceRegister):
+    """One registration a second."""
+
+    wait_time = absolute_pacing(PERIOD_S)  # type: ignore[assignment]
+
+
+class Steady(Profile):
+    """As many users as the rate takes."""
+
+    mix = {
+        SteadyCheck: SHARES["check"],
+        SteadyDownload: SHARES["download"],
+        SteadyRegister: SHARES["register"],
+    }
+    stages = (Hold(users=round(RATE * PERIOD_S / REQUESTS_PER_ITERATION), seconds=SECONDS),)
