@@ -20,6 +20,7 @@ from typing import Any
 import orjson
 import psutil
 
+from otaload.record import window_from_json
 from staging.launch import StagingProcess, start
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -175,8 +176,6 @@ def watch(process: "subprocess.Popen[bytes]", reports: Path, *, limit_s: float) 
 
 def totals(run: Path) -> tuple[int, int]:
     """Recorded requests and failures of a run."""
-    from otaload.record import window_from_json
-
     requests = failures = 0
     with (run / "windows.jsonl").open("rb") as lines:
         for line in lines:

@@ -1,9 +1,10 @@
-"""A locustfile for the endurance benchmark: devices that ask at a constant rate, for as long as told.
+"""The endurance benchmark's locustfile: devices that ask at a constant rate.
 
-`BENCH_RATE` is the requests per second and `BENCH_MINUTES` the length; `bench.endurance` sets both.
+`BENCH_RATE` is the requests per second, `BENCH_MINUTES` the length; `bench.endurance` sets them.
 """
 
 import os
+from typing import ClassVar
 
 from locustfiles import devices
 from locustfiles.profiles import Hold, Profile
@@ -37,7 +38,7 @@ class SteadyRegister(devices.DeviceRegister):
 class Steady(Profile):
     """As many users as the rate takes."""
 
-    mix = {
+    mix: ClassVar = {
         SteadyCheck: SHARES["check"],
         SteadyDownload: SHARES["download"],
         SteadyRegister: SHARES["register"],

@@ -11,6 +11,7 @@ from bench.fuzz.script import End, Script, Send
 from bench.fuzz.wellformed import Answer, split
 
 OK = b"HTTP/1.1 200 OK\r\n"
+STALE = OK + b"X-Case: stale\r\nContent-Length: 5\r\n\r\nstale"
 NUMBERS = (
     *(b"0", b"-1", b"+5", b" 5", b"5 ", b"0x5", b"5, 5", b"5,6", b"5;", b"", b"abc", b"5\x00"),
     *(b"4294967301", b"18446744073709551621", b"9" * 40, b"00000000005", b"1e3", b"\xb2"),
@@ -218,17 +219,17 @@ def _mutated(rng: Random, answer: Answer) -> bytes:
     return bytes(data) or b"\r\n"
 
 
-def _status_line(rng: Random, answer: Answer) -> bytes:
+def _status_line(rng: Random, _answer: Answer) -> bytes:
     return rng.choice(STATUS_LINES) + b"\r\nContent-Length: 5\r\n\r\nhello"
 
 
-def _length(rng: Random, answer: Answer) -> bytes:
+def _length(rng: Random, _answer: Answer) -> bytes:
     return (
         OK + b"Content-Length:" + rng.choice((b"", b" ")) + rng.choice(NUMBERS) + b"\r\n\r\nhello"
     )
 
 
-def _line(rng: Random, answer: Answer) -> bytes:
+def _line(rng: Random, _answer: Answer) -> bytes:
     own = rng.choice((b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b""))
     body = b"5\r\nhello\r\n0\r\n\r\n" if own.startswith(b"T") else b"hello"
     lines = [rng.choice(LINES) + b"\r\n", own]
@@ -236,11 +237,11 @@ def _line(rng: Random, answer: Answer) -> bytes:
     return OK + b"".join(lines) + b"\r\n" + body
 
 
-def _chunks(rng: Random, answer: Answer) -> bytes:
+def _chunks(rng: Random, _answer: Answer) -> bytes:
     return OK + b"Transfer-Encoding: chunked\r\n\r\n" + rng.choice(CHUNKS)
 
 
-def _endless_head(rng: Random, answer: Answer) -> bytes:
+def _endless_head(rng: Random, _answer: Answer) -> bytes:
     line = rng.choice(
         (b"X-Filler: abc\r\n", b"a:b\r\n", b"X" * 1000, b"A: " + b"b" * 500 + b"\r\n")
     )
@@ -253,17 +254,16 @@ def _interim_storm(rng: Random, answer: Answer) -> bytes:
 
 
 def _surplus(rng: Random, answer: Answer) -> bytes:
-    stale = OK + b"X-Case: stale\r\nContent-Length: 5\r\n\r\nstale"
-    return answer.stream + rng.choice((stale, stale, b"\r\n", b"x", b"\x00" * 30_000, stale * 2000))
+    return answer.stream + rng.choice((STALE, b"\r\n", b"x", b"\x00" * 30_000, STALE * 2000))
 
 
-def _bodiless_with_body(rng: Random, answer: Answer) -> bytes:
+def _bodiless_with_body(rng: Random, _answer: Answer) -> bytes:
     status = rng.choice((b"204 No Content", b"304 Not Modified"))
     length = rng.choice((b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b""))
     return b"HTTP/1.1 " + status + b"\r\n" + length + b"\r\nhello"
 
 
-def _broken_coding(rng: Random, answer: Answer) -> bytes:
+def _broken_coding(rng: Random, _answer: Answer) -> bytes:
     name = rng.choice((b"gzip", b"deflate", b"br", b"gzip, gzip", b"zstd", b"br, br", b"x" * 50))
     good = {b"gzip": gzip_bomb(), b"br": brotli_bomb()}.get(name, zlib.compress(b"abc" * 99))
     data = bytearray(good[: rng.choice((5, len(good) // 2, len(good)))])
@@ -273,7 +273,7 @@ def _broken_coding(rng: Random, answer: Answer) -> bytes:
     return OK + coding + b"Content-Length: %d\r\n\r\n" % len(data) + bytes(data)
 
 
-def _bomb(rng: Random, answer: Answer) -> bytes:
+def _bomb(rng: Random, _answer: Answer) -> bytes:
     name, data = rng.choice(((b"gzip", gzip_bomb()), (b"br", brotli_bomb())))
     coding = b"Content-Encoding: " + name + b"\r\n"
     return OK + coding + b"Content-Length: %d\r\n\r\n" % len(data) + data

@@ -48,8 +48,8 @@ class Expected:
 class Case:
     """One call: `scripts` answers its hops in turn, the last one for ever.
 
-    `end_after_s` kills or times out the caller from outside. `stale_later` says that bytes may come
-    after the answer is over, which no client can tell from the answer to its next request.
+    `end_after_s` times the caller out from outside. `stale_later` says that bytes or an end may
+    come after the answer is over; no client can tell them from what its next request gets.
     """
 
     number: int

@@ -1,6 +1,7 @@
 """Answers that are right by RFC 9112, in every framing, coding and splitting, and their meaning."""
 
 import gzip
+import itertools
 import zlib
 from dataclasses import dataclass
 from random import Random
@@ -9,7 +10,7 @@ import brotli  # type: ignore[import-untyped]
 
 from bench.fuzz.script import Send
 
-TOKEN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"
+NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"
 REASONS = ("", "OK", "Not Found", "I'm a teapot", "Gr\xfc\xdf Gott", "x" * 300)
 STATUSES = (200, 200, 200, 200, 201, 202, 204, 206, 304, 400, 404, 409, 418, 429, 500, 503, 599)
 BODILESS = frozenset({204, 304})
@@ -50,11 +51,13 @@ def generate(rng: Random, method: str, mark: str, *, decodes: bool, large: bool)
     elif framing == "chunked" and status != 204:
         lines.append(("Transfer-Encoding", rng.choice(("chunked", "Chunked"))))
         framed = b"" if bodiless else chunked(rng, wire_body)
-    until_close = not bodiless and not (framing in {"length", "chunked"})
+    until_close = not bodiless and framing not in {"length", "chunked"}
     rng.shuffle(lines)
     head = f"HTTP/1.1 {status} {rng.choice(REASONS)}\r\n".encode("latin-1")
     for name, value in lines:
         before, after = rng.choice((("", ""), (" ", ""), (" ", ""), ("\t ", " \t")))
+        if name == "Transfer-Encoding":  # llhttp knows no tab behind it, and the docs say so
+            after = ""
         head += f"{name}:{before}{value}{after}\r\n".encode("latin-1")
     merged: dict[str, str] = {}
     for name, value in lines:
@@ -122,7 +125,7 @@ def random_headers(rng: Random) -> list[tuple[str, str]]:
     """Names and values as odd as is allowed; none that frame the message or rule the connection."""
     found = []
     for _ in range(rng.choice((0, 1, 3, 3, 12))):
-        name = "X-" + "".join(rng.choice(TOKEN) for _ in range(rng.randint(1, 12)))
+        name = "X-" + "".join(rng.choice(NAME_CHARACTERS) for _ in range(rng.randint(1, 12)))
         value = "".join(
             chr(rng.choice((rng.randint(0x21, 0x7E), rng.randint(0xA1, 0xFF))))
             for _ in range(rng.choice((0, 1, 8, 8, 200)))
@@ -148,5 +151,5 @@ def split(rng: Random, data: bytes, *, pauses: bool = True) -> tuple[Send, ...]:
     longest = 0.004 if pauses else 0.0
     return tuple(
         Send(data[a:b], rng.choice((0.0, 0.0005, longest)) if len(edges) < 20 else 0.0002)
-        for a, b in zip(edges, edges[1:], strict=False)
+        for a, b in itertools.pairwise(edges)
     )
