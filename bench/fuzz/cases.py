@@ -23,7 +23,7 @@ def build(seed: int, number: int, *, large: bool = True) -> Case:
     secure = rng.random() < 0.15
     if draw < 0.4:
         return _well_formed(rng, number, method, options, answer, secure=secure)
-    if draw < 0.43 and not answer.until_close and len(answer.stream) < 10_000:
+    if draw < 0.46 and not answer.until_close and len(answer.stream) < 10_000:
         # In one write: the next request of this user must not be answered by what comes too much.
         sent = Send(answer.stream + hostile.STALE)
         return Case(number, "surplus", method, (Script((sent,)),), options, timeout_s=20.0)

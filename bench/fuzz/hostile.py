@@ -280,7 +280,7 @@ def _bomb(rng: Random, _answer: Answer) -> bytes:
 
 
 @functools.cache
-def gzip_bomb(megabytes: int = 256) -> bytes:
+def gzip_bomb(megabytes: int = 128) -> bytes:
     """A thousandth of what it decodes to."""
     deflate = zlib.compressobj(9, zlib.DEFLATED, 31)
     zeros = bytes(1 << 20)
@@ -288,8 +288,8 @@ def gzip_bomb(megabytes: int = 256) -> bytes:
 
 
 @functools.cache
-def brotli_bomb(megabytes: int = 2048) -> bytes:
-    """Next to nothing in place of gigabytes."""
+def brotli_bomb(megabytes: int = 512) -> bytes:
+    """A few hundred bytes in place of half a gigabyte."""
     compressor = brotli.Compressor(quality=5, lgwin=24)
     zeros = bytes(1 << 20)
     return b"".join(compressor.process(zeros) for _ in range(megabytes)) + compressor.finish()

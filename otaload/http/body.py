@@ -23,6 +23,8 @@ _STEP_BYTES: Final = 1024 * 1024
 _MAX_PIECES: Final = 4096
 # Steps of decoding before others get their turn: about 10 ms.
 _TURN_STEPS: Final = 4
+# Above 0, for which gevent looks at neither timers nor sockets.
+_TURN_S: Final = 0.0001
 
 
 class Decoder(Protocol):
@@ -109,7 +111,7 @@ class Sink:
             if self._steps % _TURN_STEPS == 0:
                 if perf_counter() >= self._deadline:
                     raise ExchangeError(TIMEOUT_TOTAL)
-                gevent.sleep(0)
+                gevent.sleep(_TURN_S)
             if depth + 1 < len(self._decoders):
                 yield from self._decoded(piece, depth + 1)
             else:

@@ -107,6 +107,14 @@ def test_a_name_is_looked_up_once_until_it_is_too_old():
     assert lookup.calls == 2
 
 
+@pytest.mark.parametrize("name", ["a..b", "a" * 64 + ".example"])
+def test_what_cannot_be_a_name_is_not_looked_up(name):
+    lookup = Lookup({})
+    with pytest.raises(socket.gaierror):
+        Resolver(lookup).addresses(name, 80, 1)
+    assert lookup.calls == 0
+
+
 def test_users_that_ask_at_once_share_one_lookup():
     lookup = Lookup({"h": [info(V4, "10.0.0.1")]}, takes_s=0.02)
     resolver = Resolver(lookup)

@@ -440,6 +440,37 @@ def test_a_bomb_ends_at_what_may_be_kept(serve, lean):
     assert response.cause == "body too large to keep"
 
 
+def test_a_dropped_bomb_ends_at_its_deadline_and_others_run(serve, lean):
+    zeros, compressor = bytes(1 << 20), brotli.Compressor(quality=5, lgwin=24)
+    coded = b"".join(compressor.process(zeros) for _ in range(1024)) + compressor.finish()
+    assert len(coded) < 2000
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: %d\r\n\r\n"
+    user = lean(serve(answering(head % len(coded) + coded)))
+    turns = []
+
+    def other():
+        while True:
+            turns.append(time.monotonic())
+            gevent.sleep(0.005)
+
+    witness = gevent.spawn(other)
+    response = user.client.get(
+        "/", headers={"Accept-Encoding": "br"}, keep_body=False, timeout_s=0.5
+    )
+    witness.kill()
+    assert response.cause == "timeout: total"
+    assert len(turns) > 3  # of about 30, on a machine with nothing else to do
+
+
+def test_bytes_past_the_end_of_a_large_body_are_not_the_next_response(serve, lean):
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(LARGE[:100_000])
+    stale = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstale"
+    user = lean(serve(answering(head + LARGE[:100_000] + stale, OK)))
+    assert user.client.get("/").content == LARGE[:100_000]
+    again = user.client.get("/")
+    assert (again.content == b"stale", again.reused, again.cause) == (False, False, None)
+
+
 def test_others_run_while_a_large_body_is_received(serve, lean):
     def handler(sock):
         read_request(sock)
