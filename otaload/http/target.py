@@ -61,8 +61,9 @@ def parse_url(url: str) -> Target:
     return Target(Origin(scheme, host, port), path, host_header, f"{scheme}://{host_header}{path}")
 
 
+@lru_cache(maxsize=1024)
 def locate(base: str, url: str) -> Target:
-    """The target of `url`: absolute, or a path that is appended to `base`."""
+    """The target of `url`: absolute, or a path that is appended to `base`; remembered."""
     if _ABSOLUTE.match(url):
         return parse_url(url)
     if not url:
