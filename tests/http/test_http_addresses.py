@@ -304,3 +304,17 @@ def test_loopback_needs_no_proxy(host, monkeypatch, serve, lean):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:3128")
     base = serve(answering(OK)).replace("127.0.0.1", host)
     assert lean(base).client.get("/").cause is None
+
+
+@pytest.mark.parametrize("host", ["\u3000", "a\u3000b", "a\\b", 'a"b', "<a>", "a|b"])
+def test_a_host_with_characters_that_no_host_has_is_an_error(host):
+    with pytest.raises(ValueError, match="characters that no host name has"):
+        parse_url(f"http://{host}/")
+
+
+@pytest.mark.parametrize(
+    "host", ["my_host", "a-b.example.", "bücher.example", "127.0.0.1", "[::1]"]
+)
+def test_a_host_that_may_be_one_is_taken(host):
+    target = parse_url(f"http://{host}:8080/")
+    assert parse_url(target.url) == target
