@@ -112,6 +112,8 @@ class Sink:
                 if perf_counter() >= self._deadline:
                     raise ExchangeError(TIMEOUT_TOTAL)
                 gevent.sleep(_TURN_S)
+            if not piece:
+                continue
             if depth + 1 < len(self._decoders):
                 yield from self._decoded(piece, depth + 1)
             else:

@@ -12,6 +12,8 @@ from http_peers import OK, answering, no_leaks, read_request, reset
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from otaload.http.body import Sink
+
 BODY = b'{"updateAvailable":false}'
 FRAMINGS = {
     "content-length": b"HTTP/1.1 200 OK\r\nContent-Length: 25\r\nX-A: 1\r\n\r\n" + BODY,
@@ -411,6 +413,20 @@ def test_a_coded_body_is_decoded_when_it_was_asked_for(coding, digest, serve, le
     assert response.content == LARGE
     assert response.body_bytes == len(coded)
     assert response.digest == (_sha(LARGE) if digest else None)
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000, 100_000])
+@pytest.mark.parametrize("coding", ["br, gzip", "gzip, br", "deflate, gzip", "gzip, gzip"])
+def test_a_body_coded_twice_is_decoded_however_it_is_cut(coding, size):
+    body = coded = LARGE[:20_000]
+    for name in coding.split(", "):
+        coded = CODINGS[name](coded)
+    sink = Sink(keep=True, digest=None, max_kept_bytes=1 << 20)
+    sink.decode(coding, time.perf_counter() + 60)
+    for at in range(0, len(coded), size):
+        sink.feed(memoryview(coded)[at : at + size])
+    sink.finish()
+    assert b"".join(sink.pieces) == body
 
 
 def test_a_coded_body_stays_as_it_is_when_nobody_asked(serve, lean):
