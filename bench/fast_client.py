@@ -5,7 +5,7 @@ Bundles are streamed in 256 KiB chunks and hashed as they come, never kept; JSON
 
 import hashlib
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any, Self
 
 import orjson
@@ -72,7 +72,7 @@ class FastClient:
         *,
         name: str,
         expect: Collection[int],
-        headers: Mapping[str, str] | None = None,
+        headers: dict[str, str] | None = None,
         json: Any = None,
         digest: str | None = None,
         context: dict[str, Any] | None = None,

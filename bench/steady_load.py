@@ -20,19 +20,19 @@ REQUESTS_PER_ITERATION = (70 * 1 + 20 * 2 + 10 * 1) / 100  # a download asks for
 class SteadyCheck(devices.UpdateCheck):
     """One check a second."""
 
-    wait_time = absolute_pacing(PERIOD_S)  # type: ignore[assignment]
+    wait_time = absolute_pacing(PERIOD_S)
 
 
 class SteadyDownload(devices.BundleDownload):
     """One check and one download a second."""
 
-    wait_time = absolute_pacing(PERIOD_S)  # type: ignore[assignment]
+    wait_time = absolute_pacing(PERIOD_S)
 
 
 class SteadyRegister(devices.DeviceRegister):
     """One registration a second."""
 
-    wait_time = absolute_pacing(PERIOD_S)  # type: ignore[assignment]
+    wait_time = absolute_pacing(PERIOD_S)
 
 
 class Steady(Profile):

@@ -4,7 +4,7 @@ from random import Random
 from typing import Any
 
 from bench.fuzz import hostile, wellformed
-from bench.fuzz.script import Case, Expected, Script, Send
+from bench.fuzz.script import Case, End, Expected, Script, Send
 
 METHODS = ("GET", "GET", "GET", "POST", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 MAX_KEPT_BYTES = 1 << 20
@@ -61,7 +61,7 @@ def _well_formed(
 ) -> Case:
     before = wellformed.interim(rng, rng.choice((0, 0, 0, 1, 3)))
     sends = wellformed.split(rng, before + answer.stream)
-    end = "fin" if answer.until_close else rng.choice(("keep", "keep", "keep", "fin"))
+    end: End = "fin" if answer.until_close else rng.choice(("keep", "keep", "keep", "fin"))
     status, size = answer.status, len(answer.wire_body)
     expect = options.get("expect")
     fits = 200 <= status < 400 if expect is None else status in _set_of(expect)

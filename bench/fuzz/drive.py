@@ -144,13 +144,14 @@ class Worker:
         if case.end_after_s is not None:
             timer = gevent.Timeout.start_new(case.end_after_s, Interruption())
         try:
-            return self.user.client.request(
+            response: Response = self.user.client.request(
                 case.method,
                 f"{peer.base}/case/{case.number}",
                 name="fuzz",
                 timeout_s=case.timeout_s,
                 **case.options,
             )
+            return response
         finally:
             if timer is not None:
                 timer.close()

@@ -7,7 +7,7 @@ from random import Random
 
 import brotli  # type: ignore[import-untyped]
 
-from bench.fuzz.script import End, Script, Send
+from bench.fuzz.script import End, Reads, Script, Send
 from bench.fuzz.wellformed import Answer, split
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -165,7 +165,7 @@ def script(rng: Random, answer: Answer) -> Script:
 def nothing(rng: Random, answer: Answer) -> Script:
     """An end at any stage: before the request is read, in the head, in the body."""
     stage = rng.choice((0, 0, rng.randrange(1, len(answer.stream)), len(answer.head)))
-    reads = rng.choice(("all", "head", "nothing"))
+    reads: Reads = rng.choice(("all", "head", "nothing"))
     data = answer.stream[:stage]
     sends = split(rng, data) if data else ()
     return Script(sends, rng.choice(("fin", "reset", "reset", "hang")), reads)
@@ -292,7 +292,9 @@ def brotli_bomb(megabytes: int = 512) -> bytes:
     """A few hundred bytes in place of half a gigabyte."""
     compressor = brotli.Compressor(quality=5, lgwin=24)
     zeros = bytes(1 << 20)
-    return b"".join(compressor.process(zeros) for _ in range(megabytes)) + compressor.finish()
+    return bytes(
+        b"".join(compressor.process(zeros) for _ in range(megabytes)) + compressor.finish()
+    )
 
 
 _WAYS: tuple[Callable[[Random, Answer], bytes], ...] = (

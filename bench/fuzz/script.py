@@ -8,6 +8,10 @@ End = Literal["keep", "fin", "reset", "hang"]
 """After the last byte: await the next request, half-close, reset, or say nothing more."""
 
 
+Reads = Literal["all", "head", "nothing"]
+"""How much of the request is read before it is answered; the rest never is."""
+
+
 @dataclass(frozen=True)
 class Send:
     """Bytes for one write, and how long to pause after it."""
@@ -18,14 +22,11 @@ class Send:
 
 @dataclass(frozen=True)
 class Script:
-    """What the server does with one request.
-
-    `reads` is how much of the request it reads before it answers; the rest is never read.
-    """
+    """What the server does with one request."""
 
     sends: tuple[Send, ...]
     end: End = "keep"
-    reads: Literal["all", "head", "nothing"] = "all"
+    reads: Reads = "all"
 
     @property
     def stream(self) -> bytes:
