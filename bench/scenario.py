@@ -195,7 +195,7 @@ def report(made: Sequence[Case], *, rounds: int, seconds: float) -> str:
             f"{TARGET_CORE}.",
             "The devices, their checks, the plugin and Locust are the same; the client is not.",
             f"SHA-256 alone hashes {sha256_mb_per_cpu_s():,.0f} MB in a CPU second here: "
-            "with large bundles that is most of either client's work.",
+            "no client that verifies bundles can take more.",
             "Ratios compare; absolute figures belong to this machine and minute.",
             "`core busy` is the least of the rounds: below 100 %, the service held the generator "
             "up, and each wake-up then costs it more.",
