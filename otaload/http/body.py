@@ -109,9 +109,10 @@ class Sink:
         for piece in self._decoders[depth].pieces(data):
             self._steps += 1
             if self._steps % _TURN_STEPS == 0:
+                gevent.sleep(_TURN_S)
+                # Here, since the deadline scan passes by those who do not wait for their wire.
                 if perf_counter() >= self._deadline:
                     raise ExchangeError(TIMEOUT_TOTAL)
-                gevent.sleep(_TURN_S)
             if not piece:
                 continue
             if depth + 1 < len(self._decoders):

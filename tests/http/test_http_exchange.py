@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from otaload.http.body import Sink
+from otaload.http.causes import ExchangeError
 
 BODY = b'{"updateAvailable":false}'
 FRAMINGS = {
@@ -476,6 +477,21 @@ def test_a_dropped_bomb_ends_at_its_deadline_and_others_run(serve, lean):
     witness.kill()
     assert response.cause == "timeout: total"
     assert len(turns) > 3  # of about 30, on a machine with nothing else to do
+
+
+def test_a_deadline_that_passes_while_others_have_their_turn_is_kept():
+    def hold_up():
+        give_up = time.perf_counter() + 0.1
+        while time.perf_counter() < give_up:
+            pass
+
+    sink = Sink(keep=False, digest=None, max_kept_bytes=1)
+    sink.decode("deflate", time.perf_counter() + 0.05)
+    gevent.spawn(hold_up)
+    coded = zlib.compress(BODY)
+    with pytest.raises(ExchangeError, match="timeout: total"):
+        for at in range(4):
+            sink.feed(coded[at : at + 1])
 
 
 def test_bytes_past_the_end_of_a_large_body_are_not_the_next_response(serve, lean):
