@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from random import Random
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import gevent
@@ -34,9 +33,11 @@ HEALTH = "/health"
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Outcome(Generic[T]):
-    """How a request ended: `value` is what was read of a success; `lost` is a network error."""
+class Outcome(NamedTuple, Generic[T]):
+    """How a request ended: `value` is what was read of a success; `lost` is a network error.
+
+    A tuple, since one is made for each request and a frozen dataclass takes twice as long.
+    """
 
     ok: bool
     value: T | None = None

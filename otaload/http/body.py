@@ -1,22 +1,30 @@
 """Where a response body goes that is not simply kept as it comes: hashed, decoded, dropped.
 
 A body is handed on in the pieces it arrives in, at most 256 KiB each, and each piece decodes to at
-most 1 MiB at a time: memory does not depend on what the server sends.
+most 1 MiB at a time: memory does not depend on what the server sends. 2 KB of brotli may decode to
+gigabytes, so that the deadline is looked at and others get their turn while decoding.
 """
 
 import hashlib
 import zlib
 from collections.abc import Iterator
+from time import perf_counter
 from typing import Any, Final, Protocol
 
 import brotli  # type: ignore[import-untyped]
+import gevent
 
-from otaload.http.causes import BODY_TOO_LARGE, BODY_UNDECODABLE, ExchangeError
+from otaload.http.causes import BODY_TOO_LARGE, BODY_UNDECODABLE, TIMEOUT_TOTAL, ExchangeError
+from otaload.http.deadline import NEVER
 
 Piece = bytes | bytearray | memoryview
 
 _STEP_BYTES: Final = 1024 * 1024
 _MAX_PIECES: Final = 4096
+# Steps of decoding before others get their turn: about 10 ms.
+_TURN_STEPS: Final = 4
+# Above 0, for which gevent looks at neither timers nor sockets.
+_TURN_S: Final = 0.0001
 
 
 class Decoder(Protocol):
@@ -32,7 +40,17 @@ class Decoder(Protocol):
 class Sink:
     """Takes a body piece by piece; `kept` and `digest` are what is left of it."""
 
-    __slots__ = ("_decoders", "_fed", "_hash", "_keep", "_max_kept", "_pieces", "_size")
+    __slots__ = (
+        "_deadline",
+        "_decoders",
+        "_fed",
+        "_hash",
+        "_keep",
+        "_max_kept",
+        "_pieces",
+        "_size",
+        "_steps",
+    )
 
     def __init__(self, *, keep: bool, digest: str | None, max_kept_bytes: int) -> None:
         self._keep = keep
@@ -42,14 +60,20 @@ class Sink:
         self._size = 0
         self._decoders: list[Decoder] = []
         self._fed = False  # an empty body is complete in any coding
+        self._deadline = NEVER
+        self._steps = 0
 
     @property
     def drops(self) -> bool:
         """Whether nobody looks at the bytes."""
         return not self._keep and self._hash is None and not self._decoders
 
-    def decode(self, content_encoding: str) -> None:
-        """Undo the codings of a Content-Encoding header, before the first piece."""
+    def decode(self, content_encoding: str, deadline: float) -> None:
+        """Undo the codings of a Content-Encoding header, before the first piece.
+
+        A `feed` then may switch to other greenlets, and ends at `deadline` (perf_counter).
+        """
+        self._deadline = deadline
         names = [name.strip().lower() for name in content_encoding.split(",") if name.strip()]
         self._decoders = [_decoder(name) for name in reversed(names) if name != "identity"]
 
@@ -60,7 +84,8 @@ class Sink:
             return
         self._fed = self._fed or len(data) > 0
         try:
-            for piece in self._decoded(data, 0):
+            # A copy, because the caller's buffer is everybody's while others have their turn.
+            for piece in self._decoded(bytes(data), 0):
                 self._take(piece)
         except (zlib.error, brotli.error):
             raise ExchangeError(BODY_UNDECODABLE) from None
@@ -82,6 +107,14 @@ class Sink:
 
     def _decoded(self, data: Piece, depth: int) -> Iterator[bytes]:
         for piece in self._decoders[depth].pieces(data):
+            self._steps += 1
+            if self._steps % _TURN_STEPS == 0:
+                gevent.sleep(_TURN_S)
+                # Here, since the deadline scan passes by those who do not wait for their wire.
+                if perf_counter() >= self._deadline:
+                    raise ExchangeError(TIMEOUT_TOTAL)
+            if not piece:
+                continue
             if depth + 1 < len(self._decoders):
                 yield from self._decoded(piece, depth + 1)
             else:
@@ -137,9 +170,7 @@ class _Zlib:
         while left:
             if self._stream.eof:  # a gzip file may have several members
                 self._stream = zlib.decompressobj(self._wbits)
-            piece = self._stream.decompress(left, _STEP_BYTES)
-            if piece:
-                yield piece
+            yield self._stream.decompress(left, _STEP_BYTES)
             left = self._stream.unconsumed_tail or self._stream.unused_data
 
     def complete(self) -> bool:

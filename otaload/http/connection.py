@@ -212,7 +212,7 @@ class Connection(Wire):
             response.parts = self.parts
             return
         if response.decodes:
-            sink.decode(response.headers.get("content-encoding", ""))
+            sink.decode(response.headers.get("content-encoding", ""), response.deadline)
         self._deliver(sink, response)
         if not self.done:
             self._receive_body(response, sink)
@@ -232,11 +232,15 @@ class Connection(Wire):
         elif "content-length" in headers and "transfer-encoding" not in headers:
             self._receive_counted(int(headers["content-length"]), response, sink)
             self._renew_parser()
+            # Bytes behind it would be taken for the next response; the parser has not seen them.
+            self.surplus = self.has_input()
         else:
             self.reusable = False
             while count := self.receive(self.reactor.view):
                 self.on_body(bytes(self.reactor.view[:count]))
                 self._deliver(sink, response)
+            if self.ragged:  # RFC 9112, 9.8: such an end does not end a body
+                raise ExchangeError(causes.BODY_TRUNCATED)
 
     def _receive_counted(self, length: int, response: "Response", sink: Sink | None) -> None:
         view = self.reactor.view

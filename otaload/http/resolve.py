@@ -76,6 +76,7 @@ class Resolver:
 
     def _look_up(self, key: tuple[str, int], result: Any) -> None:
         try:
+            key[0].encode("idna")  # here, since gevent prints what its thread stumbles over
             found = _unique(self._lookup(key[0], key[1], 0, socket.SOCK_STREAM))
         except (OSError, UnicodeError) as error:
             failure = error

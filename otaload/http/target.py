@@ -12,6 +12,8 @@ _ABSOLUTE: Final = re.compile(r"https?://", re.IGNORECASE)
 _CONTROL: Final = re.compile(r"[\x00-\x20\x7f]")
 # RFC 3986's reserved and unreserved characters and `%`: what is already encoded stays as it is.
 _SAFE: Final = "!#$%&'()*+,/:;=?@[]~"
+# RFC 3986's registered names, without regard to case; what urlsplit lets pass besides is no host.
+_HOST: Final = re.compile(r"[0-9a-z._~!$&'()*+,;=%-]+", re.IGNORECASE)
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -61,8 +63,9 @@ def parse_url(url: str) -> Target:
     return Target(Origin(scheme, host, port), path, host_header, f"{scheme}://{host_header}{path}")
 
 
+@lru_cache(maxsize=1024)
 def locate(base: str, url: str) -> Target:
-    """The target of `url`: absolute, or a path that is appended to `base`."""
+    """The target of `url`: absolute, or a path that is appended to `base`; remembered."""
     if _ABSOLUTE.match(url):
         return parse_url(url)
     if not url:
@@ -93,9 +96,12 @@ def _ascii_host(host: str, url: str) -> str:
     if ":" in host:
         return host
     try:
-        return host.encode("ascii").decode("ascii") if host.isascii() else _idna(host)
+        encoded = host if host.isascii() else _idna(host)
     except UnicodeError:
         raise ValueError(f"URL {url!r}: the host name cannot be encoded") from None
+    if not _HOST.fullmatch(encoded):  # IDNA makes spaces of wide ones
+        raise ValueError(f"URL {url!r}: the host has characters that no host name has")
+    return encoded
 
 
 def _idna(host: str) -> str:

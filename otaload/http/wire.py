@@ -49,6 +49,7 @@ class Wire:
         "burst",
         "deadline",
         "low_water",
+        "ragged",
         "reactor",
         "read",
         "sent_bytes",
@@ -75,6 +76,7 @@ class Wire:
         self.timeout_cause = causes.TIMEOUT_CONNECT
         self.burst = 0
         self.low_water = 1
+        self.ragged = False  # TLS ended without a close_notify: what came may not be all
         self.sent_bytes = 0
         self.deadline = NEVER
         self.watched_until = NEVER
@@ -192,7 +194,10 @@ class Wire:
                 self.wait_writable()
             except WOULD_BLOCK:
                 self.burst = 0
-            except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            except ssl.SSLZeroReturnError:
+                return 0
+            except ssl.SSLEOFError:
+                self.ragged = True
                 return 0
             else:
                 # A TLS read gives one record at a time and says nothing about the queue.

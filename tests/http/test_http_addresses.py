@@ -107,6 +107,14 @@ def test_a_name_is_looked_up_once_until_it_is_too_old():
     assert lookup.calls == 2
 
 
+@pytest.mark.parametrize("name", ["a..b", "a" * 64 + ".example"])
+def test_what_cannot_be_a_name_is_not_looked_up(name):
+    lookup = Lookup({})
+    with pytest.raises(socket.gaierror):
+        Resolver(lookup).addresses(name, 80, 1)
+    assert lookup.calls == 0
+
+
 def test_users_that_ask_at_once_share_one_lookup():
     lookup = Lookup({"h": [info(V4, "10.0.0.1")]}, takes_s=0.02)
     resolver = Resolver(lookup)
@@ -296,3 +304,17 @@ def test_loopback_needs_no_proxy(host, monkeypatch, serve, lean):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:3128")
     base = serve(answering(OK)).replace("127.0.0.1", host)
     assert lean(base).client.get("/").cause is None
+
+
+@pytest.mark.parametrize("host", ["\u3000", "a\u3000b", "a\\b", 'a"b', "<a>", "a|b"])
+def test_a_host_with_characters_that_no_host_has_is_an_error(host):
+    with pytest.raises(ValueError, match="characters that no host name has"):
+        parse_url(f"http://{host}/")
+
+
+@pytest.mark.parametrize(
+    "host", ["my_host", "a-b.example.", "bücher.example", "127.0.0.1", "[::1]"]
+)
+def test_a_host_that_may_be_one_is_taken(host):
+    target = parse_url(f"http://{host}:8080/")
+    assert parse_url(target.url) == target

@@ -12,6 +12,9 @@ from http_peers import OK, answering, no_leaks, read_request, reset
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from otaload.http.body import Sink
+from otaload.http.causes import ExchangeError
+
 BODY = b'{"updateAvailable":false}'
 FRAMINGS = {
     "content-length": b"HTTP/1.1 200 OK\r\nContent-Length: 25\r\nX-A: 1\r\n\r\n" + BODY,
@@ -413,6 +416,20 @@ def test_a_coded_body_is_decoded_when_it_was_asked_for(coding, digest, serve, le
     assert response.digest == (_sha(LARGE) if digest else None)
 
 
+@pytest.mark.parametrize("size", [1, 7, 1000, 100_000])
+@pytest.mark.parametrize("coding", ["br, gzip", "gzip, br", "deflate, gzip", "gzip, gzip"])
+def test_a_body_coded_twice_is_decoded_however_it_is_cut(coding, size):
+    body = coded = LARGE[:20_000]
+    for name in coding.split(", "):
+        coded = CODINGS[name](coded)
+    sink = Sink(keep=True, digest=None, max_kept_bytes=1 << 20)
+    sink.decode(coding, time.perf_counter() + 60)
+    for at in range(0, len(coded), size):
+        sink.feed(memoryview(coded)[at : at + size])
+    sink.finish()
+    assert b"".join(sink.pieces) == body
+
+
 def test_a_coded_body_stays_as_it_is_when_nobody_asked(serve, lean):
     coded = gzip.compress(BODY)
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
@@ -438,6 +455,52 @@ def test_a_bomb_ends_at_what_may_be_kept(serve, lean):
     user = lean(serve(answering(head % len(coded) + coded)), max_kept_bytes=1_000_000)
     response = user.client.get("/", headers={"Accept-Encoding": "gzip"})
     assert response.cause == "body too large to keep"
+
+
+def test_a_dropped_bomb_ends_at_its_deadline_and_others_run(serve, lean):
+    zeros, compressor = bytes(1 << 20), brotli.Compressor(quality=5, lgwin=24)
+    coded = b"".join(compressor.process(zeros) for _ in range(1024)) + compressor.finish()
+    assert len(coded) < 2000
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: %d\r\n\r\n"
+    user = lean(serve(answering(head % len(coded) + coded)))
+    turns = []
+
+    def other():
+        while True:
+            turns.append(time.monotonic())
+            gevent.sleep(0.005)
+
+    witness = gevent.spawn(other)
+    response = user.client.get(
+        "/", headers={"Accept-Encoding": "br"}, keep_body=False, timeout_s=0.5
+    )
+    witness.kill()
+    assert response.cause == "timeout: total"
+    assert len(turns) > 3  # of about 30, on a machine with nothing else to do
+
+
+def test_a_deadline_that_passes_while_others_have_their_turn_is_kept():
+    def hold_up():
+        give_up = time.perf_counter() + 0.1
+        while time.perf_counter() < give_up:
+            pass
+
+    sink = Sink(keep=False, digest=None, max_kept_bytes=1)
+    sink.decode("deflate", time.perf_counter() + 0.05)
+    gevent.spawn(hold_up)
+    coded = zlib.compress(BODY)
+    with pytest.raises(ExchangeError, match="timeout: total"):
+        for at in range(4):
+            sink.feed(coded[at : at + 1])
+
+
+def test_bytes_past_the_end_of_a_large_body_are_not_the_next_response(serve, lean):
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(LARGE[:100_000])
+    stale = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstale"
+    user = lean(serve(answering(head + LARGE[:100_000] + stale, OK)))
+    assert user.client.get("/").content == LARGE[:100_000]
+    again = user.client.get("/")
+    assert (again.content == b"stale", again.reused, again.cause) == (False, False, None)
 
 
 def test_others_run_while_a_large_body_is_received(serve, lean):

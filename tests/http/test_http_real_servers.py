@@ -12,7 +12,8 @@ from http_peers import free_port, no_leaks, process_on
 BUNDLE = bytes(range(256)) * 4096  # 1 MiB
 DIGEST = hashlib.sha256(BUNDLE).hexdigest()
 
-# All servers speak alike: /check (JSON), /bundle.js, /moved (302), /echo (the body), /gone (404).
+# All servers speak alike: /check (JSON), /bundle.js, /moved (302), /echo (the body), /gone (404),
+# /none (204), /same (304), /slices (the bundle without a length), /bye (closes its connection).
 UVICORN = """
 import hashlib
 BUNDLE = bytes(range(256)) * 4096
@@ -28,7 +29,15 @@ async def app(scope, receive, send):
     if path == "/check":
         body, headers = b'{"updateAvailable":false}', [(b"content-type", b"application/json")]
     elif path == "/bundle.js":
+        body, headers = BUNDLE, [(b"content-length", b"%d" % len(BUNDLE))]
+    elif path == "/slices":
         body = BUNDLE
+    elif path == "/none":
+        status, body = 204, b""
+    elif path == "/same":
+        status, body = 304, b""
+    elif path == "/bye":
+        body, headers = b"bye", [(b"connection", b"close")]
     elif path == "/moved":
         status, headers, body = 302, [(b"location", b"/check")], b""
     elif path == "/gone":
@@ -41,8 +50,8 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": b""})
 """
 
-PYTHON = """
-import sys
+PYTHON = r"""
+import ssl, sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 BUNDLE = bytes(range(256)) * 4096
 class Handler(BaseHTTPRequestHandler):
@@ -53,17 +62,33 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         status, location = 200, None
         if self.path == "/check": body = b'{"updateAvailable":false}'
-        elif self.path == "/bundle.js": body = BUNDLE
+        elif self.path in ("/bundle.js", "/slices"): body = BUNDLE
+        elif self.path == "/none": status, body = 204, b""
+        elif self.path == "/same": status, body = 304, b""
+        elif self.path == "/bye": body, self.close_connection = b"bye", True
         elif self.path == "/moved": status, location, body = 302, "/check", b""
         elif self.path == "/gone": status, body = 404, b"none"
         self.send_response(status)
         if location: self.send_header("Location", location)
-        self.send_header("Content-Length", str(len(body)))
+        chunks = self.path == "/slices" and self.protocol_version == "HTTP/1.1"
+        if chunks: self.send_header("Transfer-Encoding", "chunked")
+        elif self.path != "/slices" and status not in (204, 304):
+            self.send_header("Content-Length", str(len(body)))
+        if self.path == "/bye": self.send_header("Connection", "close")
         self.end_headers()
+        if chunks:
+            pieces = [body[at:at + 100_000] for at in range(0, len(body), 100_000)]
+            body = b"".join(b"%x\r\n%b\r\n" % (len(one), one) for one in pieces)
+            body += b"0\r\n\r\n"
         if self.command != "HEAD": self.wfile.write(body)
     do_GET = do_POST = do_HEAD = do_PUT = answer
 ThreadingHTTPServer.request_queue_size = 128
-ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
+if sys.argv[3:]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*sys.argv[3:])
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
 """
 
 NODE = """
@@ -79,6 +104,13 @@ function answer(request, response) {
       response.setHeader("content-type", "application/json");
       response.end('{"updateAvailable":false}');
     } else if (request.url === "/bundle.js") response.end(bundle);
+    else if (request.url === "/slices") {
+      for (let i = 0; i < bundle.length; i += 100000)
+        response.write(bundle.subarray(i, i + 100000));
+      response.end();
+    } else if (request.url === "/none") response.writeHead(204).end();
+    else if (request.url === "/same") response.writeHead(304).end();
+    else if (request.url === "/bye") response.writeHead(200, { connection: "close" }).end("bye");
     else if (request.url === "/moved") response.writeHead(302, { location: "/check" }).end();
     else if (request.url === "/gone") response.writeHead(404).end("none");
     else { for (const piece of pieces) response.write(piece); response.end(); }
@@ -107,6 +139,10 @@ http {{
     location = /check {{ return 200 '{{"updateAvailable":false}}'; }}
     location = /moved {{ return 302 /check; }}
     location = /gone {{ return 404 'none'; }}
+    location = /none {{ return 204; }}
+    location = /same {{ return 304; }}
+    location = /bye {{ keepalive_timeout 0; return 200 'bye'; }}
+    location = /slices {{ ssi on; ssi_types *; alias {root}/bundle.js; }}
   }}
 }}
 """
@@ -138,6 +174,7 @@ def _tls_options(tls, certificates):
         "uvicorn",
         "uvicorn+tls",
         "http.server",
+        "http.server+tls",
         "http.server 1.0",
         "nginx",
         "nginx+tls",
@@ -162,8 +199,8 @@ def server(request, tmp_path_factory, certificates):
     elif name.startswith("http.server"):
         version = "HTTP/1.0" if name.endswith("1.0") else "HTTP/1.1"
         (root / "app.py").write_text(PYTHON)
-        command = [sys.executable, "app.py", str(port), version]
-        made = Server(base, keeps=version == "HTTP/1.1")
+        command = [sys.executable, "app.py", str(port), version, *files]
+        made = Server(base, ca_file=ca_file, keeps=version == "HTTP/1.1")
     elif name == "node":
         _needs("node")
         (root / "app.js").write_text(NODE)
@@ -212,6 +249,31 @@ def test_a_dropped_bundle_leaves_the_connection_in_order(server, user):
         assert user.client.get("/bundle.js", keep_body=False).body_bytes == len(BUNDLE)
         assert user.client.get("/check").json() == {"updateAvailable": False}
     assert user.causes == [None] * 6
+
+
+def test_a_body_without_a_length_arrives_whole(server, user):
+    for _ in range(2):
+        response = user.client.get("/slices", digest="sha256")
+        assert (response.cause, response.digest) == (None, DIGEST)
+        assert "content-length" not in response.headers
+        assert response.content == BUNDLE
+    assert user.client.connects == (1 if server.keeps else 2)
+
+
+@pytest.mark.parametrize(("path", "status"), [("/none", 204), ("/same", 304)])
+def test_a_status_without_a_body_leaves_the_connection_in_order(path, status, server, user):
+    response = user.client.get(path)
+    assert (response.cause, response.status_code, response.content) == (None, status, b"")
+    assert user.client.get("/check").json() == {"updateAvailable": False}
+    assert user.client.connects == (1 if server.keeps else 2)
+
+
+def test_a_server_that_says_goodbye_is_connected_to_again(server, user):
+    for _ in range(2):
+        response = user.client.post("/bye", data=b"")
+        assert (response.cause, response.content) == (None, b"bye")
+    assert user.client.get("/check").cause is None
+    assert user.client.connects == 3
 
 
 def test_a_redirect_is_followed(server, user):

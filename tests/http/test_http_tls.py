@@ -184,6 +184,19 @@ def test_a_truncated_body_over_tls_is_truncated(secure, trusting):
     assert user.client.get("/").cause == "body truncated"
 
 
+@pytest.mark.parametrize(("says_goodbye", "cause"), [(True, None), (False, "body truncated")])
+def test_a_body_that_ends_with_its_connection_needs_the_goodbye_of_tls(
+    says_goodbye, cause, secure, trusting
+):
+    def handler(sock):
+        read_request(sock)
+        sock.sendall(b"HTTP/1.1 200 OK\r\n\r\nmaybe all")
+        if says_goodbye:
+            sock.unwrap()
+
+    assert trusting(secure(handler)).client.get("/").cause == cause
+
+
 def test_users_of_one_configuration_share_one_context(certificates):
     one = tls_context(verify=True, ca_file=str(certificates.ca))
     assert tls_context(verify=True, ca_file=str(certificates.ca)) is one
