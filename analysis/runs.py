@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -243,7 +244,8 @@ def _read_users(
                     if "process" in row:
                         shares = float(row["cpu"]), float(row["lag_ms"])
                         count = _count(row.get("users", 0))
-                        health.append((second, str(row["process"]), count, *shares))
+                        # A thousand workers' identities, once each and not once a second.
+                        health.append((second, sys.intern(str(row["process"])), count, *shares))
                     else:
                         users.append((second, float(row["planned"]), float(row["users"])))
                 except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -272,7 +274,8 @@ def _frame(rows: list[tuple[Any, ...]], columns: tuple[str, ...], start_s: int) 
 def _named(health: pd.DataFrame, meta: RunMeta) -> pd.DataFrame:
     """The health rows with workers called by their number in place of their long identity."""
     names = {worker.id: worker.name for worker in meta.workers if worker.id}
-    return health.assign(process=health["process"].replace(names).astype("str"))
+    named = [names.get(process, process) for process in health["process"].tolist()]
+    return health.assign(process=pd.Series(named, index=health.index, dtype="str"))
 
 
 def _causes(rows: list[CauseRow], start_s: int) -> pd.DataFrame:
