@@ -7,7 +7,7 @@ DEV := $(VENV)/.dev
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup smoke load stress soak spike breakpoint health test lint format docs staging bench clean
+.PHONY: help setup smoke load stress soak spike breakpoint health test lint format docs staging bench scale clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,10 @@ staging: $(RUNTIME) ## start the embedded service in the foreground
 
 bench: $(DEV) ## measure the HTTP client against its peers
 	@$(BIN)/python -m bench
+
+scale: $(DEV) ## measure how a night is judged, and how a thousand workers are merged
+	@$(BIN)/python -m bench.soak
+	@$(BIN)/python -m bench.merge
 
 clean: ## remove the environment and caches; reports stay
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
