@@ -7,7 +7,7 @@ DEV := $(VENV)/.dev
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup smoke load stress soak spike breakpoint health test lint format docs figures staging bench verdicts clean
+.PHONY: help setup smoke load stress soak spike breakpoint health test lint format docs figures staging bench scale verdicts clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,10 @@ bench: $(DEV) ## measure the HTTP client against its peers
 
 verdicts: $(DEV) ## check the verdicts against simulated runs and print the acceptance table
 	@nice -n 19 $(BIN)/python -m bench.verdicts
+
+scale: $(DEV) ## measure how a night is judged, and how a thousand workers are merged
+	@$(BIN)/python -m bench.soak
+	@$(BIN)/python -m bench.merge
 
 clean: ## remove the environment and caches; reports stay
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -273,7 +274,9 @@ def _read_users(
                         kept = (row.get(name, 0) for name in SCHEDULE_COLUMNS)
                         schedule = (_count(next(kept)), _count(next(kept)), *map(float, kept))
                         cells = (*shares, *arrival_cells(row), *schedule)
-                        health.append((second, str(row["process"]), count, *cells))
+                        # A thousand workers' identities, once each and not once a second.
+                        process = sys.intern(str(row["process"]))
+                        health.append((second, process, count, *cells))
                     else:
                         users.append((second, float(row["planned"]), float(row["users"])))
                 except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -302,7 +305,8 @@ def _frame(rows: list[tuple[Any, ...]], columns: tuple[str, ...], start_s: int) 
 def _named(health: pd.DataFrame, meta: RunMeta) -> pd.DataFrame:
     """The health rows with workers called by their number in place of their long identity."""
     names = {worker.id: worker.name for worker in meta.workers if worker.id}
-    return health.assign(process=health["process"].replace(names).astype("str"))
+    named = [names.get(process, process) for process in health["process"].tolist()]
+    return health.assign(process=pd.Series(named, index=health.index, dtype="str"))
 
 
 def _causes(rows: list[CauseRow], start_s: int) -> pd.DataFrame:

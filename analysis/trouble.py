@@ -101,10 +101,11 @@ def _health_trouble(run: Run, limits: GeneratorLimits) -> list[str]:
     generating = health[health["process"] != MASTER]
     if not len(generating):
         return ["the generator's own health was not recorded"] if run.endpoints else []
+    recorded = set(generating["process"])
     reasons = [
         f"the health of {worker.name} was not recorded"
         for worker in run.meta.workers
-        if worker.users_max and worker.name not in set(generating["process"])
+        if worker.users_max and worker.name not in recorded
     ]
     for process, rows in generating.groupby("process", sort=True):
         columns = (rows[name].tolist() for name in ("t_s", "cpu", "lag_ms"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from analysis.outputs import thresholds_for
 from analysis.runs import Run, load_run
 from bench.soak_run import write_soak
 from otaload.record import Window, window_from_json
+from tests.analysis.synthetic_runs import smoke_meta, write_run
 
 SECONDS, RPS = 400, 30.0
 
@@ -62,3 +64,19 @@ def test_a_made_up_soak_is_judged_without_complaint(path: Path, run: Run) -> Non
     }
     assert verdict.tier.value in {"pass", "warning"}
     assert verdict.requests == pytest.approx(4 * SECONDS * RPS, rel=0.02)
+
+
+def test_a_thousand_workers_are_judged_in_seconds(tmp_path: Path) -> None:
+    # One look at all rows of health for each worker took a minute of CPU.
+    names = [f"host_{number:032x}" for number in range(1000)]
+    workers = [{"id": n, "index": i, "reports": 60, "users_max": 1} for i, n in enumerate(names)]
+    path = write_run(tmp_path, meta=smoke_meta(workers=workers, processes=1000), processes=names)
+
+    began_s = time.process_time()
+    run = load_run(path)
+    verdict = judge(run, thresholds_for(path))
+
+    assert time.process_time() - began_s < 20
+    assert len(run.health) == 60_000
+    assert set(run.health["process"]) == {f"worker {number}" for number in range(1000)}
+    assert verdict.requests == 600
