@@ -38,7 +38,7 @@ docs: $(DEV) ## write the pages that are made from the code
 	@$(BIN)/python docs/build.py
 
 figures: $(DEV) ## draw the pictures of docs/statistics.md
-	@$(BIN)/python docs/figures.py
+	@nice -n 19 $(BIN)/python -m bench.figures
 
 staging: $(RUNTIME) ## start the embedded service in the foreground
 	@$(BIN)/otaload staging

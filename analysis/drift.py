@@ -112,10 +112,11 @@ def _tier_and_reason(limits: Limits, drift: Drift, value: float) -> tuple[Tier, 
     stopped = f"stopped early at {format_duration(drift.stopped_s)}"
     if is_beyond(drift, limits):
         fail = format_limit(limits.fail_above.value, DRIFT.unit)
+        low = drift.low_ratio or 0.0
         certain = "" if drift.indicative else " for certain"
         return tier, (
             f"{stopped}: the drift is above {fail}{certain} "
-            f"({value:+.0%}, at least {drift.low_ratio:+.0%})"
+            f"({value * 100:+.0f} %, at least {low * 100:+.0f} %)"
         )
     # Judged anew by other limits: what was cut short may fail, but never pass.
     return max(tier, Tier.WARNING, key=lambda one: one.rank), f"{stopped}; {reason}"

@@ -92,8 +92,9 @@ class EarlyStop:
         self._row = self._row + 1 if found["beyond"] else 0
         if self._row == LOOKS_IN_ROW:
             self.stopped = found
+            drift, low = 100 * found["drift_ratio"], 100 * found["low_ratio"]
             self._on_stop(
-                f"the drift is {found['drift_ratio']:+.0%}, at least {found['low_ratio']:+.0%}: "
+                f"the drift is {drift:+.0f} %, at least {low:+.0f} %: "
                 "above its fail limit for certain"
             )
 

@@ -1,0 +1,1 @@
+"""Draws the pictures of docs/statistics.md from the project's own code: `make figures`."""
