@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analysis.breakpoint import Breakpoint, HoldFigures, breakpoint_figures
+from analysis.holds import REST, Hold
 from analysis.limits import Metric
 from analysis.quantities import Unit, format_count, format_duration, format_quantity, format_rate
 from analysis.render.breakpoint_chart import by_level, by_rate
@@ -95,7 +96,9 @@ def _saturation(fit: Saturation | None, unit: str) -> str:
 
 def _row(one: HoldFigures) -> tuple[str, ...]:
     hold, figures = one.hold, one.figures
-    gap = one.little_gap_ratio
+    is_rest = hold.kind == REST
+    # At rest, users that are on their way out still count for a moment.
+    gap, busy = (None, None) if is_rest else (one.little_gap_ratio, one.busy_users)
     share = format_quantity(figures.failures / figures.n, Unit.RATIO) if figures.n else "–"
     return (
         hold.kind,
@@ -104,8 +107,14 @@ def _row(one: HoldFigures) -> tuple[str, ...]:
         "–" if figures.rps is None else format_rate(figures.rps),
         "–" if figures.p95_ms is None else format_quantity(figures.p95_ms, Unit.MS),
         share,
-        "–" if one.busy_users is None else format_count(round(one.busy_users)),
+        "–" if busy is None else format_count(round(busy)),
         "–" if gap is None else f"{gap:.1%}{' !' if one.idle else ''}",
-        {True: "good", False: "bad", None: "undecided"}[hold.good],
-        hold.reason,
+        _judged(hold),
+        f"in part: {hold.reason}" if hold.reason and hold.good is not False else hold.reason,
     )
+
+
+def _judged(hold: Hold) -> str:
+    if hold.kind == REST:
+        return "recovered" if hold.good else "not recovered"
+    return {True: "good", False: "bad", None: "undecided"}[hold.good]
