@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import json
+import math
 import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,14 +55,29 @@ def assert_conserved(ended: Ended, planned: int) -> None:
     assert_reconciled(ended)
 
 
+def assert_on_time(ended: Ended, due: Callable[[float], float]) -> None:
+    """Each process counted as many arrivals by the end of each second as are `due` by then.
+
+    A row holds all seconds before the next one: on a busy machine some have none of their own.
+    """
+    begin_s = ended.meta["start"] + ended.meta["stages"][0]["end_s"]
+    for process in {row["process"] for row in rows(ended)}:
+        own = [row for row in rows(ended) if row["process"] == process]
+        ends = [row["second"] for row in own[1:]]
+        arrived = 0
+        for row, end_s in zip(own, [*ends, math.inf], strict=True):
+            arrived += row["arrivals"]["planned"]
+            low, high = (due(max(0.0, s - begin_s)) for s in (row["second"] + 1, end_s))
+            assert low - 2 <= arrived <= high + 2, (row, low, high)
+
+
 def test_two_hundred_a_second_arrive_evenly_and_are_all_served(bench: Bench) -> None:
     ended = bench.run(scenario(bench, "ArrivalHold(per_s=200, seconds=10)"))
 
     assert ended.code == 0, ended.output
     assert_conserved(ended, 2000)
     assert total(ended, "missed") == 0
-    full = [row["arrivals"]["planned"] for row in rows(ended)][1:-1]
-    assert full == [200] * len(full)
+    assert_on_time(ended, lambda t_s: 200 * min(t_s, 10))
     assert ended.meta["stages"][1]["rate_from"] == ended.meta["stages"][1]["rate_to"] == 200
     assert "200.0 arrivals/s" in ended.output
 
@@ -101,12 +117,8 @@ def test_a_master_and_two_workers_play_a_ramp_together(bench: Bench) -> None:
 
     assert ended.code == 0, ended.output
     assert_conserved(ended, 800)
-    # The rate climbs by 25 in each second; the ramp begins somewhere within one.
-    counts: dict[int, int] = {}
-    for row in rows(ended):
-        counts[row["second"]] = counts.get(row["second"], 0) + row["arrivals"]["planned"]
-    whole = [counts[second] for second in sorted(counts)][1:-2]
-    assert all(20 <= b - a <= 30 for a, b in itertools.pairwise(whole)), whole
+    # From 0 to 200 a second in 8 s: the integral of 25 t, half of it in each process.
+    assert_on_time(ended, lambda t_s: 12.5 * min(t_s, 8) ** 2 / 2)
 
 
 def test_a_worker_that_joins_takes_its_share_and_the_rate_stays_the_same(bench: Bench) -> None:
@@ -139,10 +151,8 @@ def test_a_worker_that_leaves_hands_its_share_to_the_others(bench: Bench) -> Non
     assert total(ended, "planned") == total(ended, "started") + total(ended, "missed")
     # Half of the rate was away from its leave to the next share, a few seconds at most.
     assert 1400 - 50 * 4 <= total(ended, "planned") < 1400
-    last = max(row["second"] for row in rows(ended)) - 1
-    alone = [row for row in rows(ended) if row["second"] in (last - 1, last - 2)]
-    assert {row["process"] for row in alone} == {alone[0]["process"]}
-    assert [row["arrivals"]["planned"] for row in alone] == [100, 100]
+    last = max(row["second"] for row in rows(ended))
+    assert len({row["process"] for row in rows(ended) if row["second"] > last - 3}) == 1
 
 
 def test_ctrl_c_in_the_middle_loses_no_arrival(bench: Bench) -> None:
