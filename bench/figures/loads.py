@@ -15,7 +15,7 @@ from analysis.render.chart_style import (
     legend,
     new_figure,
 )
-from analysis.student import t_quantile
+from analysis.students_t import t_quantile
 
 
 def breakpoint_limit() -> Figure:

@@ -161,8 +161,6 @@ def why_unfit(scenario: Scenario) -> str | None:
     """What keeps a scenario's user classes from taking arrivals; None if nothing does."""
     if scenario.shape is None or not scenario.shape.has_arrivals:
         return None
-    if scenario.shape.finds_limit:
-        return "finds_limit looks for the most users; use Steps in place of ArrivalSteps"
     for cls in scenario.user_classes:
         if not issubclass(cls, LeanHttpUser):
             return f"{cls.__name__} cannot take arrivals; derive it from otaload.http.LeanHttpUser"

@@ -43,8 +43,9 @@ def test_the_background_misleads_the_pooled_hours():
 
 
 def test_the_bounds_of_error_rates_are_exact():
-    by_check = {row.check.split(":")[0]: row for row in proportion_rows(runs=3, seed=1)[:4]}
-    assert all(row.met for row in by_check.values())
+    exact = [row for row in proportion_rows(runs=3, seed=1)[:4] if "simulated" not in row.check]
+    assert len(exact) == 3
+    assert all(row.met for row in exact)
 
 
 def test_a_missed_target_stands_out_and_the_seed_is_told():

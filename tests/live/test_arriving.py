@@ -236,9 +236,7 @@ def test_what_cannot_take_arrivals_is_told() -> None:
     def with_mix(cls: type) -> Scenario:
         return scenario(type("Mine", (Open,), {"mix": {cls: 1}})())
 
-    looking = type("Looking", (Open,), {"finds_limit": True})()
     assert why_unfit(scenario(Open())) is None
-    assert "use Steps" in (why_unfit(scenario(looking)) or "")
     assert why_unfit(scenario(Closed())) is None
     assert "derive it from otaload.http.LeanHttpUser" in (why_unfit(with_mix(Foreign)) or "")
     assert "TaskSet" in (why_unfit(with_mix(Nested)) or "")
