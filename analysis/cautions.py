@@ -66,7 +66,7 @@ def look_beside(run: Run, thresholds: Thresholds) -> Beside:
 
 def omission_cautions(omission: Omission | None) -> list[Caution]:
     """That the latencies as measured flatter, since users waited while requests were due."""
-    if omission is None or omission.pacing_s is None:
+    if omission is None or (omission.pacing_s is None and not omission.iterations):
         return []
     if not omission.iterations:
         unknown = "no iteration was started on the schedule: what was lost is not known"
