@@ -45,11 +45,12 @@ def look_beside(run: Run, thresholds: Thresholds) -> Beside:
     cautions: list[Caution] = []
     notes: list[str] = []
     if recovery is not None:
-        unknown = bool(recovery.insufficient)
+        # A rehearsal may well be too short to tell.
+        unsure = run.meta.rehearsal is not None and (recovery.thin or bool(recovery.insufficient))
         if limits is not None:
             checks.append(recovery_check(limits, recovery, run.totals[0]))
-        elif unknown and run.meta.rehearsal is not None:
-            notes.append(recovery.sentence)  # it may well be too short to tell
+        elif recovery.recovery_s is None and unsure:
+            notes.append(recovery.sentence)
         elif recovery.recovery_s is None:
             cautions.append(Caution("recovery", recovery.sentence))
         notes += recovery_notes(recovery)
