@@ -47,11 +47,12 @@ def look_beside(run: Run, thresholds: Thresholds) -> Beside:
     cautions: list[Caution] = []
     notes: list[str] = []
     if recovery is not None:
-        unknown = bool(recovery.insufficient)
+        # A rehearsal may well be too short to tell.
+        unsure = run.meta.rehearsal is not None and (recovery.thin or bool(recovery.insufficient))
         if limits is not None:
             checks.append(recovery_check(limits, recovery, run.totals[0]))
-        elif unknown and run.meta.rehearsal is not None:
-            notes.append(recovery.sentence)  # it may well be too short to tell
+        elif recovery.recovery_s is None and unsure:
+            notes.append(recovery.sentence)
         elif recovery.recovery_s is None:
             cautions.append(Caution("recovery", recovery.sentence))
         notes += recovery_notes(recovery)
@@ -72,7 +73,7 @@ def look_beside(run: Run, thresholds: Thresholds) -> Beside:
 
 def omission_cautions(omission: Omission | None) -> list[Caution]:
     """That the latencies as measured flatter, since users waited while requests were due."""
-    if omission is None or omission.pacing_s is None:
+    if omission is None or (omission.pacing_s is None and not omission.iterations):
         return []
     if not omission.iterations:
         unknown = "no iteration was started on the schedule: what was lost is not known"

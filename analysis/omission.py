@@ -12,7 +12,7 @@ service is at its fastest, and so the load that the same users would have made a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,9 +59,10 @@ class Corrected:
 class Omission:
     """What a run's users did not measure while they waited.
 
-    With a pacing: `iterations` that were started on the schedule and `lost` ones, how late those
-    started were, and `rows` for the endpoints and all requests. Without one: `lost_load_ratio`,
-    None where the run does not tell (it needs two stages with enough requests, and its users).
+    `iterations` that were started on a schedule and `lost` ones, and how late those started were.
+    With a pacing: `rows` for the endpoints and all requests. Without one, or where users bring a
+    schedule of their own: `lost_load_ratio`, None where the run does not tell (it needs two stages
+    with enough requests, and its users).
     """
 
     pacing_s: float | None = None
@@ -89,25 +90,25 @@ def run_omission(run: Run) -> Omission | None:
     """What the users of a run did not measure; None of a run without a request."""
     if not run.endpoints:
         return None
-    pacing_s = run.meta.pacing_s
-    if pacing_s is None and has_arrivals(run):
+    if run.meta.pacing_s is None and has_arrivals(run):
         return None  # what was not sent was missed, and is counted as that
-    if pacing_s is None:
-        return Omission(lost_load_ratio=_lost_load_ratio(run))
     kept = run.health
     iterations = int(kept["iterations"].sum())
-    groups = [(run.labels[endpoint], [endpoint]) for endpoint in run.endpoints]
-    if len(groups) > 1:
-        groups.append((ALL_REQUESTS, list(run.endpoints)))
-    found = ((label, run.windows.of(endpoints).histogram()) for label, endpoints in groups)
-    return Omission(
-        pacing_s=pacing_s,
+    found = Omission(
+        pacing_s=run.meta.pacing_s,
         iterations=iterations,
         lost=int(kept["lost"].sum()),
         late_mean_ms=float(kept["late_sum_ms"].sum()) / iterations if iterations else 0.0,
         late_max_ms=float(kept["late_max_ms"].max()) if iterations else 0.0,
-        rows=tuple(_row(label, raw, pacing_s) for label, raw in found if raw.n),
     )
+    if found.pacing_s is None:
+        return replace(found, lost_load_ratio=_lost_load_ratio(run))
+    groups = [(run.labels[endpoint], [endpoint]) for endpoint in run.endpoints]
+    if len(groups) > 1:
+        groups.append((ALL_REQUESTS, list(run.endpoints)))
+    raw = ((label, run.windows.of(endpoints).histogram()) for label, endpoints in groups)
+    rows = tuple(_row(label, one, found.pacing_s) for label, one in raw if one.n)
+    return replace(found, rows=rows)
 
 
 def corrected(raw: Histogram, period_us: int) -> Histogram:

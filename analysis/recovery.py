@@ -38,7 +38,7 @@ WARM_UP_SHARE = 1 / 3
 FULL_BASELINE_S, LEAST_BASELINE_S, MOST_BASELINE_S = 120, 10, 1200
 LEAST_LIMIT_S, LIMIT_BURSTS = 300.0, 5.0
 """A service is given up after 5 min or 5 × the burst, whichever is longer."""
-WANTED_IN_POOL = 100
+WANTED_IN_POOL, SURE_POOLS = 100, 5
 QUIET_SHARE = 0.25
 CLEAR_OF_BAND, CLEAR_P = 1.25, 0.001
 """A pool is clearly outside if its p95 is this far above the band and would be by chance so rarely:
@@ -83,6 +83,11 @@ class Recovery:
         if self.peak_ms is None or not self.baseline_p95_ms:
             return None
         return self.peak_ms / self.baseline_p95_ms
+
+    @property
+    def thin(self) -> bool:
+        """Whether the baseline is so short that its band may be narrower than its usual spread."""
+        return self.burst.begins_s - self.baseline_from_s < SURE_POOLS * self.pool_s
 
     @property
     def sentence(self) -> str:

@@ -13,16 +13,10 @@ def omission_section(omission: Omission | None) -> Markup:
     """Raw percentiles beside corrected ones, or with think times the lost load."""
     if omission is None:
         return Markup("")
+    heading = element("h2", "Coordinated omission")
     if omission.pacing_s is None:
-        return element("section", element("h2", "Coordinated omission"), _lost_load(omission))
-    planned = omission.iterations + omission.lost
-    kept = (
-        f"Users started an iteration every {omission.pacing_s:g} s: "
-        f"{format_count(omission.iterations)} of {format_count(planned)} planned ones, "
-        f"{format_count(omission.lost)} ({format_quantity(omission.lost_ratio, Unit.RATIO)}) were "
-        f"lost; those that started were {format_quantity(omission.late_mean_ms, Unit.MS)} late on "
-        f"average and {format_quantity(omission.late_max_ms, Unit.MS)} at most."
-    )
+        account = element("p", _account(omission)) if omission.iterations else Markup("")
+        return element("section", heading, account, _lost_load(omission))
     rows = [
         (
             row.endpoint,
@@ -39,14 +33,25 @@ def omission_section(omission: Omission | None) -> Markup:
     ]
     caption = "Measured, then corrected for the requests that waiting users did not send."
     shown = table(COLUMNS, rows, numeric=range(1, len(COLUMNS)), caption=caption)
-    heading = element("h2", "Coordinated omission")
-    return element("section", heading, element("p", kept), shown)
+    return element("section", heading, element("p", _account(omission)), shown)
+
+
+def _account(omission: Omission) -> str:
+    planned = omission.iterations + omission.lost
+    every = "" if omission.pacing_s is None else f", one every {omission.pacing_s:g} s"
+    return (
+        f"Users started iterations on a schedule{every}: "
+        f"{format_count(omission.iterations)} of {format_count(planned)} planned ones, "
+        f"{format_count(omission.lost)} ({format_quantity(omission.lost_ratio, Unit.RATIO)}) were "
+        f"lost; those that started were {format_quantity(omission.late_mean_ms, Unit.MS)} late on "
+        f"average and {format_quantity(omission.late_max_ms, Unit.MS)} at most."
+    )
 
 
 def _lost_load(omission: Omission) -> Markup:
     why = (
-        "Users think after each answer, so there is no schedule to tell what was not sent: "
-        "the latencies are those of the requests that were."
+        "The scenario has no pacing that could tell what was not sent: the latencies are those of "
+        "the requests that were."
     )
     ratio = omission.lost_load_ratio
     told = "The lost load is unknown: it takes two stages with enough requests to tell."

@@ -149,6 +149,13 @@ def test_a_schedule_that_nobody_kept_account_of_is_not_green(tmp_path):
     assert verdict.cautions[0].name == "schedule"
 
 
+def test_users_that_bring_a_schedule_of_their_own_warn_of_what_they_lost(tmp_path):
+    verdict = report_directory(paced_run(tmp_path, lost=70, pacing_s=None))
+
+    assert [caution.name for caution in verdict.cautions] == ["lost iterations"]
+    assert verdict.omission.rows == ()
+
+
 def test_a_breakpoint_run_does_not_warn_of_users_that_had_to_wait(tmp_path):
     found = {"limit_users": 10, "reason": "p95", "at_s": 50.0}
     path = paced_run(tmp_path, lost=300, scenario="breakpoint", breakpoint=found)

@@ -161,6 +161,25 @@ def test_a_baseline_too_short_to_tell_is_a_warning_and_in_a_rehearsal_a_note(tmp
     assert (rehearsal.outcome, unknown in rehearsal.notes) == (Outcome.PASS, True)
 
 
+def test_a_rehearsal_with_hardly_a_baseline_does_not_warn_of_what_it_cannot_be_sure_of(tmp_path):
+    stages = [
+        stage("baseline", 0, 30, (30, 30)),
+        stage("burst", 30, 60, (500, 500)),
+        stage("recovery", 60, 100, (30, 30)),
+    ]
+    planned = {"users_max": 30, "duration_s": 100.0}
+    scales = {"time_scale": 0.25, "user_scale": 1}
+    seen = []
+    for rehearsal in (None, scales):
+        meta = spike_meta(100, stages=stages, planned=planned, rehearsal=rehearsal)
+        path = spike_run(tmp_path, lambda t: 100 if t < 30 else 300, length_s=100, meta=meta)
+        verdict = judge_directory(path)
+        told = verdict.recovery.sentence in verdict.notes
+        seen.append((verdict.outcome, len(verdict.cautions), told))
+
+    assert seen == [(Outcome.WARNING, 1, False), (Outcome.PASS, 0, True)]
+
+
 def test_a_run_that_was_cut_off_in_its_burst_has_no_recovery(tmp_path):
     found = recovery(tmp_path, lambda t: 100, length_s=160)
 
