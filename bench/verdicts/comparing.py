@@ -25,7 +25,7 @@ DURATION_S = 600.0
 ENDPOINTS = {
     "/updates/check": (0.7, 25.0),
     "/bundles/download": (0.2, 180.0),
-    "/register": (0.1, 40.0),
+    "/devices/register": (0.1, 40.0),
 }
 """The share of the requests, and the median in ms, of each endpoint."""
 WINDOW_S = 30.0
