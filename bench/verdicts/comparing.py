@@ -25,7 +25,7 @@ DURATION_S = 600.0
 ENDPOINTS = {
     "/updates/check": (0.7, 25.0),
     "/bundles/download": (0.2, 180.0),
-    "/register": (0.1, 40.0),
+    "/devices/register": (0.1, 40.0),
 }
 """The share of the requests, and the median in ms, of each endpoint."""
 WINDOW_S = 30.0
@@ -101,15 +101,15 @@ def rows(*, runs: int, seed: int) -> list[Row]:
         ratio = _shares(rng, runs, world)[DIFFERENT]
         check = f"Two equal groups of {RUNS_A_SIDE} runs called different ({world.name})"
         met = ratio <= MOST_DIFFERENT
-        found.append(Row(check, "≤ 6 %", f"{ratio:.1%}", met=met, runs=runs))
+        found.append(Row(check, "≤ 6 %", percent(ratio), met=met, runs=runs))
     ratio = windows_called_different(rng, runs, ORDINARY)
     check = f"The same, were windows of {WINDOW_S:g} s of one run a side replicates"
-    found.append(Row(check, "none: why runs are", f"{ratio:.1%}", met=True, runs=runs))
+    found.append(Row(check, "none: why runs are", percent(ratio), met=True, runs=runs))
     for slower in (1.1, 1.2):
         for world in (ORDINARY, QUIET):
             seen = _shares(rng, runs, world, slower=slower)
-            check = f"{slower - 1:.0%} slower, {RUNS_A_SIDE} runs a side ({world.name})"
-            told = f"regression in {seen[Finding.REGRESSION]:.1%}"
+            check = f"{100 * (slower - 1):.0f} % slower, {RUNS_A_SIDE} runs a side ({world.name})"
+            told = f"regression in {percent(seen[Finding.REGRESSION])}"
             found.append(Row(check, "none: shown", told, met=True, runs=runs))
     return found
 
@@ -124,6 +124,11 @@ def windows_called_different(rng: np.random.Generator, runs: int, world: World) 
         before, after = (_windows(*simulate_requests(rng, world)) for _ in range(2))
         count += compare(before, after).finding in DIFFERENT_FINDINGS
     return count / runs
+
+
+def percent(ratio: float) -> str:
+    """A share of comparisons as it is shown."""
+    return f"{100 * ratio:.1f} %"
 
 
 def _shares(
