@@ -23,6 +23,7 @@ from otaload.live.health import HealthSampler
 from otaload.live.limit import SliceRule, fail_limits
 from otaload.live.plan import Plan
 from otaload.live.reports import DRAIN, MalformedReportError, unpack
+from otaload.live.scenario import PlannedShape
 from otaload.live.search import Outcome
 from otaload.live.seeker import Seeker, seek
 from otaload.live.tail import KEEP_S, Tail
@@ -71,7 +72,7 @@ class Recording:
         self._abort = AbortWatch(
             plan.thresholds.abort,
             time_scale=plan.settings.time_scale,
-            think_s=sum(shape.think_s) / 2 if shape else None,
+            think_s=_between_s(shape) if shape else None,
             late_s=plan.setup.targets.total_timeout_s,
         )
         # Slices of a stretched run must fit in.
@@ -390,3 +391,10 @@ class Recording:
         if folded:
             notes.append(f"{folded} requests beyond the bound on names are counted as other")
         return [*notes, refused] if refused else notes
+
+
+def _between_s(shape: PlannedShape) -> float | None:
+    """A user's mean time between two iterations; None where arrivals decide on it."""
+    if shape.has_arrivals:
+        return None
+    return shape.pacing_s or sum(shape.think_s) / 2
