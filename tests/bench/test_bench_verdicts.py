@@ -51,10 +51,10 @@ def test_the_bounds_of_error_rates_are_exact(monkeypatch):
 
 
 def test_a_missed_target_stands_out_and_the_seed_is_told():
-    page = table([ROW, ROW._replace(met=False)], 7)
+    page = table([ROW, ROW._replace(met=False)], seed=7, runs=300)
     assert "| a check | ≤ 5 % | 1.0% | yes | 1,200 |" in page
     assert "| **no** |" in page
-    assert "--seed 7" in page
+    assert "--seed 7 --runs 300" in page
 
 
 def test_writing_the_table_leaves_the_rest_of_the_page_alone():
