@@ -114,7 +114,8 @@ def test_an_error_rate_of_0_3_percent_lands_in_the_gap_of_the_shipped_limits(ben
             "pass: 5 %, warning: 25 %, fail: 60 %", "pass: 0.01 %, warning: 0.1 %, fail: 0.5 %"
         )
     )
-    with start(faults="error:p=0.3%,seed=3", bundle_bytes=16 * 1024) as service:
+    # Of any 1,500 to 12,000 first requests, this seed fails 0.24 to 0.36 %.
+    with start(faults="error:p=0.3%,seed=19", bundle_bytes=16 * 1024) as service:
         ended = bench.run(
             "stress",
             *("--time-scale", "0.06", "--user-scale", "0.1", "--host", service.base_url),
@@ -124,6 +125,6 @@ def test_an_error_rate_of_0_3_percent_lands_in_the_gap_of_the_shipped_limits(ben
     check = ended.check("error_rate")
     failed = sum(e.failures for e in ended.totals().values())
     assert check["value"] == pytest.approx(failed / check["n"])
-    assert check["value"] == pytest.approx(0.003, abs=0.0015)
+    assert check["value"] == pytest.approx(0.003, abs=0.0007)
     assert (check["tier"], check["gap"]) == ("warning", True), check
     assert "in the gap: above the warning limit of 0.1 %" in check["reason"]
