@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         found = [run(name) for name in topics]
     rows = [row for part in found for row in part]
-    page = table(rows, seed)
+    page = table(rows, seed=seed, runs=options.runs)
     print(page)
     for name in missing:
         print(f"missing: bench/verdicts/{name}.py is not there; its rows are not in the table")
@@ -70,7 +70,7 @@ def run_topic(name: str, *, runs: int, seed: int) -> list[Row]:
     return rows
 
 
-def table(rows: Sequence[Row], seed: int) -> str:
+def table(rows: Sequence[Row], *, seed: int, runs: int) -> str:
     """The acceptance table as Markdown."""
     lines = ["| Check | Target | Measured | Met | Runs |", "|---|---|---|---|---|"]
     lines += [
@@ -78,7 +78,8 @@ def table(rows: Sequence[Row], seed: int) -> str:
         f"| {row.runs:,} |"
         for row in rows
     ]
-    return "\n".join([*lines, "", f"Seed {seed}: `python -m bench.verdicts --seed {seed}`."])
+    again = f"python -m bench.verdicts --seed {seed} --runs {runs}"
+    return "\n".join([*lines, "", f"Seed {seed}: `{again}`."])
 
 
 def with_table(page: str, new: str) -> str:

@@ -42,17 +42,19 @@ def test_the_background_misleads_the_pooled_hours():
     assert 0.08 <= np.mean(calls) <= 0.35
 
 
-def test_the_bounds_of_error_rates_are_exact():
-    exact = [row for row in proportion_rows(runs=3, seed=1)[:4] if "simulated" not in row.check]
-    assert len(exact) == 3
-    assert all(row.met for row in exact)
+def test_the_bounds_of_error_rates_are_exact(monkeypatch):
+    monkeypatch.setattr("bench.verdicts.proportions.TRUTH_MINUTES", 1000)
+    upper, lower, _, needed = proportion_rows(runs=3, seed=1)[:4]
+    assert upper.met
+    assert lower.met
+    assert needed.measured == "29,956 / 47,437"
 
 
 def test_a_missed_target_stands_out_and_the_seed_is_told():
-    page = table([ROW, ROW._replace(met=False)], 7)
+    page = table([ROW, ROW._replace(met=False)], seed=7, runs=300)
     assert "| a check | ≤ 5 % | 1.0% | yes | 1,200 |" in page
     assert "| **no** |" in page
-    assert "--seed 7" in page
+    assert "--seed 7 --runs 300" in page
 
 
 def test_writing_the_table_leaves_the_rest_of_the_page_alone():

@@ -108,3 +108,25 @@ def test_a_warning_fails_the_build_only_when_asked_to(bench: Bench) -> None:
     )
 
     assert ended.code == 90, ended.output
+
+
+def test_an_error_rate_of_0_3_percent_lands_in_the_gap_of_the_shipped_limits(bench: Bench) -> None:
+    bench.thresholds.write_text(
+        LIMITS.replace(
+            "pass: 5 %, warning: 25 %, fail: 60 %", "pass: 0.01 %, warning: 0.1 %, fail: 0.5 %"
+        )
+    )
+    # Of any 1,500 to 12,000 first requests, this seed fails 0.24 to 0.36 %.
+    with start(faults="error:p=0.3%,seed=19", bundle_bytes=16 * 1024) as service:
+        ended = bench.run(
+            "stress",
+            *("--time-scale", "0.06", "--user-scale", "0.1", "--host", service.base_url),
+            env={"LOAD_TEST_API_KEY": service.api_key},
+        )
+
+    check = ended.check("error_rate")
+    failed = sum(e.failures for e in ended.totals().values())
+    assert check["value"] == pytest.approx(failed / check["n"])
+    assert check["value"] == pytest.approx(0.003, abs=0.0007)
+    assert (check["tier"], check["gap"]) == ("warning", True), check
+    assert "in the gap: above the warning limit of 0.1 %" in check["reason"]
