@@ -26,6 +26,13 @@ from bench.target import Target, nginx, on_path
 NAMES = {"lean": "**LeanHttpUser**", "fast": "FastHttpUser", "http": "HttpUser"}
 GENERATOR_CORE, TARGET_CORE = 0, 1
 
+K6_CHECK = """export default () => check(http.get(__ENV.TARGET),
+  { ok: (r) => r.status === 200 && r.json("updateAvailable") === false });"""
+K6_KEPT = """export default () => check(http.get(__ENV.TARGET),
+  { whole: (r) => r.status === 200 && r.body.length > 0 });"""
+K6_DROPPED = """export default () => check(http.get(__ENV.TARGET, { responseType: "none" }),
+  { ok: (r) => r.status === 200 });"""
+
 Run = Callable[[], dict[str, Any]]
 
 
@@ -62,14 +69,22 @@ def throughput_cases(target: Target, seconds: float, folder: Path) -> list[Case]
     # FastHttpUser loads the authorities once for each user, 25–40 ms each, before it begins.
     tls += ["--warm-up", 4]
     check = {NAMES[kind]: generator(kind, "check", *plain) for kind in NAMES}
-    check |= peers(target.url, seconds, folder)
+    check |= peers(target.url, seconds)
+    check |= k6(target, seconds, folder / "check.js", K6_CHECK, f"{target.url}/check", users=50)
     over_tls = {NAMES[kind]: generator(kind, "check", *tls) for kind in NAMES}
+    secure_url = f"{target.tls_url}/check"
+    over_tls |= k6(target, seconds, folder / "tls.js", K6_CHECK, secure_url, users=50)
     few = [*plain, "--users", 4]
+    bundle = f"{target.url}/bundle.js"
+    kept = both("kept", few) | k6(target, seconds, folder / "kept.js", K6_KEPT, bundle, users=4)
+    dropped = both("dropped", few) | k6(
+        target, seconds, folder / "dropped.js", K6_DROPPED, bundle, users=4
+    )
     return [
         Case("GET + JSON check, 50 users", check, "at least 5.5 × FastHttpUser"),
         Case("The same over TLS, kept connections", over_tls, "at least 6 × FastHttpUser"),
-        Case("2 MiB body, kept, 4 users", both("kept", few)),
-        Case("2 MiB body, dropped, 4 users", both("dropped", few), "at least 3 × its streaming"),
+        Case("2 MiB body, kept, 4 users", kept),
+        Case("2 MiB body, dropped, 4 users", dropped, "at least 3 × its streaming"),
     ]
 
 
@@ -94,37 +109,42 @@ def generator(kind: str, case: str, *arguments: Any) -> Run:
     return run
 
 
-def peers(url: str, seconds: float, folder: Path) -> dict[str, Run]:
-    """Other load generators that are installed; k6 checks the JSON, the others cannot."""
+def k6(
+    target: Target, seconds: float, script: Path, body: str, url: str, *, users: int
+) -> dict[str, Run]:
+    """k6 with a script, where it is installed; it verifies the target's certificate as we do."""
+    script.write_text(f'import http from "k6/http"; import {{ check }} from "k6";\n{body}\n')
+    command = ["k6", "run", "--quiet", "--no-usage-report", "--vus", str(users)]
+    command += ["--duration", f"{math.ceil(seconds)}s", "--env", f"TARGET={url}", str(script)]
+    environment = {**os.environ, "SSL_CERT_FILE": str(target.ca_file)}
+    return {name: peer(command, r"http_reqs[.: ]+(\d+)", environment) for name in on_path("k6")}
+
+
+def peers(url: str, seconds: float) -> dict[str, Run]:
+    """Other load generators that are installed; none of these can look into the JSON."""
     whole = math.ceil(seconds)  # wrk takes no fractions
     duration = f"{whole}s"
-    script = folder / "check.js"
-    script.write_text(
-        'import http from "k6/http"; import { check } from "k6";\n'
-        f'export default () => check(http.get("{url}/check"),\n'
-        '  { ok: (r) => r.status === 200 && r.json("updateAvailable") === false });\n'
-    )
     commands = {
         "wrk": (["wrk", "-t1", "-c50", f"-d{duration}", f"{url}/check"], r"(\d+) requests in"),
         "autocannon": (
             ["autocannon", "-c", "50", "-d", str(whole), "-j", f"{url}/check"],
             r'"requests":\{.*?"total":(\d+)',
         ),
-        "k6": (
-            ["k6", "run", "--quiet", "--vus", "50", "--duration", duration, str(script)],
-            r"http_reqs[.: ]+(\d+)",
-        ),
     }
     return {name: peer(*commands[name]) for name in on_path(*commands)}
 
 
-def peer(command: list[str], requests_pattern: str) -> Run:
+def peer(
+    command: list[str], requests_pattern: str, environment: dict[str, str] | None = None
+) -> Run:
     """A foreign generator to be run, pinned, its CPU time taken from the kernel."""
 
     def run() -> dict[str, Any]:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         started = time.perf_counter()
-        done = subprocess.run(pinned(command), capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            pinned(command), capture_output=True, text=True, check=True, env=environment
+        )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         found = re.search(requests_pattern, done.stdout + done.stderr)
@@ -218,6 +238,11 @@ def throughput_table(case: Case) -> str:
             f"| {statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f}) "
             f"| {min(case.busy[name]):.0%} |"
         )
+    if "k6" in case.figures:
+        ours = zip(case.figures[NAMES["lean"]], case.figures["k6"], strict=True)
+        ratios = [mine / theirs for mine, theirs in ours]
+        against = f"{statistics.median(ratios):.2f} × k6 ({min(ratios):.2f}–{max(ratios):.2f})"
+        lines += ["", f"LeanHttpUser does {against}."]
     return "\n".join([*lines, ""])
 
 
