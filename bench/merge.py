@@ -167,7 +167,12 @@ def _recording(folder: Path) -> Recording:
     environment.create_local_runner()
     plan = make_plan(environment, options, standing=None)
     recording = Recording(
-        environment, plan, Counting(environment), on_trouble=_raise, on_refusal=_raise
+        environment,
+        plan,
+        Counting(environment),
+        on_trouble=_raise,
+        on_refusal=_raise,
+        on_abort=lambda: _raise("aborted"),
     )
     recording.start()
     return recording

@@ -26,7 +26,9 @@ _TASKS = {
 _CHECKS = {devices.UpdateCheck.check_for_update: 1}
 
 
-class BenchDevice(devices.UpdateCheck, devices.BundleDownload, devices.DeviceRegister):
+class BenchDevice(  # type: ignore[misc]  # each base names endpoints of its own
+    devices.UpdateCheck, devices.BundleDownload, devices.DeviceRegister
+):
     """All kinds of devices in one, so that the mix is of iterations and the same for each client.
 
     With users of three kinds a slower client would send other requests, and not only fewer.

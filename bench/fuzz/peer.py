@@ -113,6 +113,6 @@ def _half_close(sock: Any) -> None:
 
 def _drain(sock: Any) -> None:
     """Read until the other side has closed."""
-    with gevent.Timeout(_LONGEST_HANG_S, exception=False), contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, gevent.Timeout), gevent.Timeout(_LONGEST_HANG_S):
         while sock.recv(65536):
             pass

@@ -40,7 +40,7 @@ class Rounds:
         self._process = psutil.Process()
         # What nobody catches ends here, and must not be.
         self._hub: Any = gevent.get_hub()
-        self._hub.handle_error = self._on_uncaught
+        self._hub.handle_error = self._on_uncaught  # type: ignore[method-assign,assignment]
         gevent.sleep(0.01)
         gc.collect()
         self._clean = (self._process.num_fds(), _greenlets())
