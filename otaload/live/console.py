@@ -56,10 +56,10 @@ def say(text: str) -> None:
 
 
 def progress_line(
-    tail: Tail, *, now: int, elapsed_s: float, planned_s: float, stage: str | None, users: int
+    tail: Tail, *, until: int, elapsed_s: float, planned_s: float, stage: str | None, users: int
 ) -> str:
-    """Elapsed of planned time, stage, users, and the last ten seconds' rate, p95, p99, failures."""
-    recent = merge(tail.between(now - 10, now).values())
+    """Elapsed of planned time, stage, users; rate, p95 and p99 of the ten seconds before `until`."""
+    recent = merge(tail.between(until - 10, until).values())
     of = "" if math.isinf(planned_s) or not planned_s else f" of {_clock(planned_s)}"
     return (
         f"{_clock(elapsed_s)}{of}  {stage or 'running'}  {users} users  "

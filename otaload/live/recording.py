@@ -36,6 +36,8 @@ DRAIN_GRACE_S = 15.0
 """How long, beyond the stop timeout, the master waits for the last reports of its workers."""
 SILENT_S = 5.0
 """How long it waits for a worker that has never reported at all."""
+REPORTED_S = 2
+"""How long after a second the reports of all workers on it are in."""
 UNDER_WAY = (STATE_SPAWNING, STATE_RUNNING)
 
 
@@ -315,7 +317,7 @@ class Recording:
         shape, runner = self.plan.scenario.shape, self.environment.runner
         line = progress_line(
             self._tail,
-            now=int(now_s),
+            until=int(now_s) - (REPORTED_S if self._master else 0),
             elapsed_s=elapsed_s,
             planned_s=shape.duration_s if shape else (self.plan.settings.run_time_s or math.inf),
             stage=self._seeker.told if self._seeker else self.plan.scenario.stage_at(elapsed_s),
