@@ -58,7 +58,7 @@ def say(text: str) -> None:
 def progress_line(
     tail: Tail, *, until: int, elapsed_s: float, planned_s: float, stage: str | None, users: int
 ) -> str:
-    """Elapsed of planned time, stage, users; rate, p95 and p99 of the ten seconds before `until`."""
+    """Elapsed of planned time, stage, users; rate and latency of the ten seconds before `until`."""
     recent = merge(tail.between(until - 10, until).values())
     of = "" if math.isinf(planned_s) or not planned_s else f" of {_clock(planned_s)}"
     return (
