@@ -73,6 +73,7 @@ def run_drift(run: Run) -> Drift:
 def drift_check(limits: Limits, drift: Drift, n: int) -> Check:
     """The check on the p99 drift; without enough data it is a warning, never a pass."""
     value = drift.drift_ratio
+    informational = False
     if value is None:
         tier, reason = Tier.WARNING, f"insufficient data: {drift.insufficient}"
         proof = "unproven: there is no estimate"
@@ -88,6 +89,9 @@ def drift_check(limits: Limits, drift: Drift, n: int) -> Check:
             proof = "indicative only: the run is shorter than 6.25 h"
             if drift.stopped_s is not None:
                 proof = "indicative only: the run was planned shorter than 6.25 h"
+            informational = _is_noise(limits, drift, tier)
+            if informational:
+                proof += f", and its drift may be as low as {drift.low_ratio or 0.0:+.0%}"
     return Check(
         endpoint=ALL_REQUESTS,
         metric=DRIFT,
@@ -102,7 +106,19 @@ def drift_check(limits: Limits, drift: Drift, n: int) -> Check:
         low=drift.low_ratio,
         high=drift.high_ratio,
         indicative=drift.indicative,
+        informational=informational,
     )
+
+
+def _is_noise(limits: Limits, drift: Drift, tier: Tier) -> bool:
+    """Whether a short run's drift may as well be none.
+
+    Windows of a second or a minute spread by more than the pass limit on the soundest service, so
+    only a drift whose whole interval lies above it speaks against a rehearsal.
+    """
+    if tier is Tier.PASS or drift.stopped_s is not None or drift.low_ratio is None:
+        return False
+    return drift.low_ratio < limits.pass_below.value
 
 
 def _tier_and_reason(limits: Limits, drift: Drift, value: float) -> tuple[Tier, str]:

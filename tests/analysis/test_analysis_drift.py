@@ -127,6 +127,25 @@ def test_a_shorter_soak_uses_scaled_windows_and_is_indicative():
     assert check.proof == "indicative only: the run is shorter than 6.25 h"
 
 
+@pytest.mark.parametrize(
+    ("low", "indicative", "informational"),
+    [(-0.05, True, True), (0.16, True, False), (-0.05, False, False)],
+)
+def test_a_drift_that_may_be_none_decides_no_short_run(low, indicative, informational):
+    drift = Drift(
+        window_s=60,
+        window_t_s=np.zeros(0),
+        window_p99_ms=np.zeros(0),
+        indicative=indicative,
+        drift_ratio=0.2,
+        low_ratio=low,
+        high_ratio=0.6,
+    )
+    check = drift_check(LIMITS, drift, 1)
+    assert (check.tier, check.informational) == (Tier.WARNING, informational)
+    assert ("its drift may be as low as -5%" in check.proof) is informational
+
+
 def test_a_soak_of_no_length_is_insufficient():
     drift = drift_of(soak(lambda t: 50, duration_s=60), 60, 60)
     assert drift.insufficient
