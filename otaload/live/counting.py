@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import traceback
 from collections.abc import Callable
@@ -18,6 +19,8 @@ MAX_HOSTS = 100
 MAX_URLS = 10_000
 MAX_TRACEBACK_LENGTH = 8000
 
+_AUTHORITY_END = re.compile(r"[/?#]")
+
 
 class Counting:
     """What one process has seen of a run: windows, hosts that were contacted, crashed users."""
@@ -31,12 +34,19 @@ class Counting:
         self._host_of: dict[str, str] = {}
         self._environment = environment
         self._feeds_locust = silence_per_request_statistics(environment)
+        self._held: list[tuple[WindowKey, Window]] = []
+        if self._feeds_locust:
+            # The first of all listeners, so that a locustfile's own finds the statistics complete.
+            environment.events.test_stop._handlers.insert(0, self._on_test_stop)
+            environment.events.spawning_complete.add_listener(self._on_spawning_complete)
+            environment.events.reset_stats.add_listener(self._on_reset_stats)
         environment.events.request.add_listener(self.on_request)
         environment.events.user_error.add_listener(self.on_user_error)
 
     def reset(self) -> None:
         """Forget the last run."""
         self.recorder = Recorder()
+        self._held = []
         self.hosts = {}
         self.crashes = 0
         self.first_crash = None
@@ -46,7 +56,20 @@ class Counting:
         windows = self.recorder.take(before_second=before_second)
         if self._feeds_locust:
             add_windows(self._environment.stats, windows)
-        return windows
+        held, self._held = self._held, []
+        return [*held, *windows]
+
+    def _on_test_stop(self, **_: Any) -> None:
+        """Locust's statistics get all there is; the run's books get it when they ask."""
+        self._held = self.take()
+
+    def _on_spawning_complete(self, **_: Any) -> None:
+        if self._environment.reset_stats:
+            self._on_reset_stats()
+
+    def _on_reset_stats(self, **_: Any) -> None:
+        """What came before a reset of Locust's statistics is in the run and not in those."""
+        self._held += self.recorder.take()
 
     def on_request(
         self,
@@ -70,8 +93,14 @@ class Counting:
         length = int(response_length or 0)
         record = self.recorder.record
         if isinstance(response, Response):
-            if response.reused or not response.first_byte_at:
+            if response.reused:
                 record(request_type, name, start_time, latency_ms, length, cause, retry=retry)
+            elif not response.first_byte_at:
+                record(
+                    *(request_type, name, start_time, latency_ms, length, cause),
+                    retry=retry,
+                    resent=response.retried,
+                )
             else:
                 # A connection that was opened and then of use: what its set-up took is known.
                 record(
@@ -121,11 +150,11 @@ class Counting:
 
 def host_in(url: str) -> str:
     """Host and port as an absolute URL names them; empty for a path."""
-    begin = url.find("://") + 3
-    if begin < 3:
+    _, found, rest = url.partition("://")
+    if not found:
         return ""
-    end = url.find("/", begin)
-    return url[begin:end] if end > 0 else url[begin:].partition("?")[0]
+    # A user and a password, which Locust's own clients take, are nobody's business.
+    return _AUTHORITY_END.split(rest, 1)[0].rpartition("@")[2].lower()
 
 
 def urls_behind(response: Any) -> set[str]:

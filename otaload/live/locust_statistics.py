@@ -9,6 +9,7 @@ working, a second or two late while a run is under way and complete at its end.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 from locust.env import Environment
@@ -40,7 +41,10 @@ def add_windows(stats: RequestStats, windows: Iterable[tuple[WindowKey, Window]]
 def _entry_of(stats: RequestStats, key: WindowKey, window: Window) -> StatsEntry:
     every = window.successes + window.failures
     entry = StatsEntry(stats, key.endpoint, key.method)
-    entry.start_time = entry.last_request_timestamp = float(key.second)
+    # Never before the statistics began, or a reset would be undone; and the last second counts
+    # whole, as far as it is over, or the rates of short runs would be too high.
+    entry.start_time = max(float(key.second), stats.start_time)
+    entry.last_request_timestamp = min(time.time(), key.second + 1.0)
     entry.num_requests = every.n
     entry.num_failures = window.failures.n
     # Annotated as whole numbers, they are whatever a request's latency was.

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import random
 
+import gevent
+import gevent.socket
 import pytest
 from locust.env import Environment
 
-from otaload.live.counting import Counting
+from otaload.http import LeanHttpUser
+from otaload.live.counting import Counting, host_in
 
 NAMES = ("/x", "/y")
 
@@ -92,3 +95,77 @@ def test_without_a_runner_of_locust_s_there_are_no_statistics_to_feed() -> None:
     fire_some(environment, 3)
     counting.take()
     assert environment.stats.total.num_requests == 0
+
+
+def test_a_stop_listener_of_the_locustfile_finds_all_of_it_and_the_run_loses_nothing() -> None:
+    environment = environment_with_runner()
+    seen: list[int] = []
+    environment.events.test_stop.add_listener(
+        lambda **_: seen.append(environment.stats.total.num_requests)
+    )
+    counting = Counting(environment)
+    fire_some(environment, 5)
+    environment.events.test_stop.fire(environment=environment)
+    assert seen == [300]
+    assert sum(window.n for _, window in counting.take()) == 300
+    assert environment.stats.total.num_requests == 300
+
+
+@pytest.mark.parametrize("by", ["--reset-stats", "the web UI"])
+def test_what_came_before_a_reset_does_not_come_after_it(by: str) -> None:
+    environment = environment_with_runner()
+    counting = Counting(environment)
+    fire_some(environment, 5)
+    environment.reset_stats = by == "--reset-stats"
+    if environment.reset_stats:
+        environment.events.spawning_complete.fire(user_count=1)
+    else:
+        environment.events.reset_stats.fire()
+        environment.stats.reset_all()
+    fire_some(environment, 6)
+    assert sum(window.n for _, window in counting.take()) == 600
+    assert environment.stats.total.num_requests == 300
+
+
+def test_rates_are_over_the_seconds_that_were_played() -> None:
+    environment = environment_with_runner()
+    environment.stats.total.start_time = 1000.0
+    counting = Counting(environment)
+    fire_some(environment, 5)
+    counting.take()
+    assert environment.stats.total.total_rps == pytest.approx(100.0)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://a/x", "http://a", "http://a?x=/y", "http://a#x", "http://u:secret@a/x", "HTTP://A/x"],
+)
+def test_a_host_is_counted_without_what_else_its_url_says(url: str) -> None:
+    assert host_in(url) == "a"
+
+
+def test_a_repetition_that_found_nobody_is_counted_and_is_no_connection() -> None:
+    server = gevent.socket.socket()
+    server.bind(("127.0.0.1", 0))
+    server.listen()
+
+    def serve_one() -> None:
+        peer, _ = server.accept()
+        peer.recv(65536)
+        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        peer.recv(65536)
+        server.close()
+        peer.close()
+
+    gevent.spawn(serve_one)
+    environment = environment_with_runner()
+    counting = Counting(environment)
+    host = f"http://127.0.0.1:{server.getsockname()[1]}"
+    client = type("Mine", (LeanHttpUser,), {"host": host, "abstract": True})(environment).client
+    client.get("/")
+    counting.take()
+    response = client.get("/")
+    assert (response.cause, response.retried) == ("connection refused", 1)
+    assert response.timings.first_byte_s == 0
+    ((_, window),) = counting.take()
+    assert (window.resent, window.connects.n) == (1, 0)
