@@ -21,6 +21,8 @@ Piece = bytes | bytearray | memoryview
 
 _STEP_BYTES: Final = 1024 * 1024
 _MAX_PIECES: Final = 4096
+# As curl has it; each one is a level of recursion and has a window of its own.
+_MAX_CODINGS: Final = 5
 # Steps of decoding before others get their turn: about 10 ms.
 _TURN_STEPS: Final = 4
 # Above 0, for which gevent looks at neither timers nor sockets.
@@ -75,6 +77,8 @@ class Sink:
         """
         self._deadline = deadline
         names = [name.strip().lower() for name in content_encoding.split(",") if name.strip()]
+        if len(names) > _MAX_CODINGS:
+            raise ExchangeError(BODY_UNDECODABLE)
         self._decoders = [_decoder(name) for name in reversed(names) if name != "identity"]
 
     def feed(self, data: Piece) -> None:

@@ -117,8 +117,13 @@ class HttpClient:
         else:
             message = prepare(method, self._base, url, pairs, media)
         deadline = started + (settings.total_timeout_s if timeout_s is None else timeout_s)
-        if deadline <= started or digest is not None or expect is not None:
-            _check(timeout_s, digest, expect)
+        if (
+            deadline <= started
+            or digest is not None
+            or expect is not None
+            or isinstance(credentials, str)
+        ):
+            _check(timeout_s, digest, expect, credentials)
         if self._context is not None:
             context = {**self._context(), **(context or {})}
         name = name or url
@@ -252,10 +257,17 @@ def is_expected(status: int, expect: Expect) -> bool:
     return status == expect if isinstance(expect, int) else status in expect
 
 
-def _check(timeout_s: float | None, digest: str | None, expect: Expect | None) -> None:
+def _check(
+    timeout_s: float | None,
+    digest: str | None,
+    expect: Expect | None,
+    credentials: Collection[str],
+) -> None:
     if timeout_s is not None and timeout_s <= 0:
         raise ValueError(f"timeout_s {timeout_s!r}: must be above 0")
     if digest is not None:
         new_hash(digest)
     if isinstance(expect, str | bytes):
         raise TypeError(f"expect {expect!r}: must be a status or a collection of them, such as 200")
+    if isinstance(credentials, str):
+        raise TypeError(f"credentials {credentials!r}: must be a collection of header names")

@@ -105,18 +105,20 @@ class Connection(Wire):
             except RETRY:
                 self.burst = 0
                 count = self.receive(reactor.first_view)
-            response.first_byte_at = perf_counter()
             if count == 0:
                 raise ExchangeError(causes.CLOSED_BEFORE_RESPONSE, lost=True)
+            response.first_byte_at = perf_counter()
             self.answered = True
             # Not sooner than before, so that the scan need not be told.
             self.deadline = total_by
             self.timeout_cause = causes.TIMEOUT_TOTAL
             self._feed(reactor.first_view[:count])
+            end = 0
             if self.head_done and not self.interim:
                 end = reactor.buffer.find(b"\r\n\r\n", 0, count)
+            if end > 0:
                 response.head = reactor.buffer[:end]
-            else:
+            else:  # in several pieces, after an interim one, or after empty lines
                 response.head = self._receive_head(bytearray(reactor.first_view[:count]))
             response.status_code = self.status_code
             small = self.done and self.body_bytes <= response.max_kept_bytes

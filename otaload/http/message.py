@@ -50,7 +50,8 @@ class Message:
         """
         method, pairs, media = self.method, self.pairs, self.media
         if target.origin != self.target.origin:
-            pairs = without(pairs, frozenset({"cookie", *(name.lower() for name in credentials)}))
+            named = (name.lower() for name in credentials)
+            pairs = without(pairs, frozenset({"cookie", "host", *named}))
         if (status == 303 and method != "HEAD") or (status in {301, 302} and method == "POST"):
             return compose("GET", target, without(pairs, _OF_BODY), "")
         return compose(method, target, pairs, media)

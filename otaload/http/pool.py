@@ -45,12 +45,13 @@ class Settings:
 class Slot:
     """One origin's place in a pool."""
 
-    __slots__ = ("connection", "origin", "tls")
+    __slots__ = ("connection", "left", "origin", "tls")
 
     def __init__(self, origin: Origin, tls: ssl.SSLContext | None) -> None:
         self.origin = origin
         self.tls = tls
         self.connection: Connection | None = None
+        self.left = False  # the pool no longer knows it
 
     def take(self, now: float) -> Connection | None:
         """The kept connection, unless it has been closed by the peer."""
@@ -62,8 +63,9 @@ class Slot:
             return None
         return connection
 
-    def empty(self) -> None:
-        """Close the kept connection."""
+    def leave(self) -> None:
+        """Close the kept connection, and keep none from now on."""
+        self.left = True
         if self.connection is not None:
             self.connection.close()
             self.connection = None
@@ -94,7 +96,7 @@ class Pool:
             settings = self._settings
             tls = tls_context(verify=settings.tls_verify, ca_file=settings.tls_ca_file)
         if len(self._slots) >= MAX_ORIGINS:
-            self._slots.pop(next(iter(self._slots))).empty()
+            self._slots.pop(next(iter(self._slots))).leave()
         slot = self._slots[origin] = Slot(origin, tls)
         return slot
 
@@ -131,7 +133,7 @@ class Pool:
             else:
                 ended = perf_counter()
                 response.total_s = ended - started
-                if connection.reusable and slot.connection is None:
+                if connection.reusable and slot.connection is None and not slot.left:
                     connection.idle_since = ended
                     slot.connection = connection
                 else:
@@ -141,7 +143,7 @@ class Pool:
     def close(self) -> None:
         """Close the kept connections and forget the origins."""
         for slot in self._slots.values():
-            slot.empty()
+            slot.leave()
         self._slots.clear()
 
     def _open(self, connection: Connection, slot: Slot, response: Response) -> None:

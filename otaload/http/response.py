@@ -130,7 +130,7 @@ class Response:
         encoding = charset.split(";")[0].strip(" \"'") if found else "utf-8"
         try:
             return self.content.decode(encoding, errors="replace")
-        except LookupError:
+        except (LookupError, ValueError):  # codecs such as idna and undefined know no errors=
             return self.content.decode("utf-8", errors="replace")
 
     def json(self) -> Any:

@@ -1,5 +1,6 @@
 """Where a request goes: URLs taken apart."""
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -86,7 +87,12 @@ def with_params(target: Target, params: Params) -> Target:
 
 @lru_cache(maxsize=1024)
 def follow(url: str, location: str) -> Target:
-    """Where a redirect leads from `url`; ValueError when it leads nowhere we can go."""
+    """Where a redirect leads from `url`; ValueError when it leads nowhere we can go.
+
+    `location` holds the header's bytes as Latin-1; servers that do not encode them mean UTF-8.
+    """
+    with contextlib.suppress(UnicodeError):
+        location = location.encode("latin-1").decode()
     return parse_url(urljoin(url, location.strip()))
 
 

@@ -523,3 +523,30 @@ def test_others_run_while_a_large_body_is_received(serve, lean):
     assert user.client.get("/", keep_body=False).cause is None
     witness.kill()
     assert len(turns) > 10
+
+
+@pytest.mark.parametrize("size", [2, 40_000])
+def test_empty_lines_before_the_status_line_hide_no_header(lean, serve, size):
+    head = b"\r\n\r\nHTTP/1.1 200 OK\r\nX-A: b\r\nContent-Length: %d\r\n\r\n" % size
+    one = lean(serve(answering(head + b"x" * size)), total_timeout_s=2.0)
+    response = one.client.get("/")
+    assert (response.cause, response.headers.get("x-a")) == (None, "b")
+    assert len(response.content) == size
+
+
+def test_a_pile_of_codings_is_not_undone(lean, serve):
+    body = b"x"
+    for _ in range(1200):
+        body = gzip.compress(body)
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: %b\r\nContent-Length: %d\r\n\r\n"
+    answer = head % (b", ".join([b"gzip"] * 1200), len(body)) + body
+    one = lean(serve(answering(answer)))
+    response = one.client.get("/", headers={"Accept-Encoding": "gzip"})
+    assert response.cause == "body not decodable"
+
+
+@pytest.mark.parametrize("charset", ["idna", "undefined", "punycode", "hex", "no-such"])
+def test_a_charset_that_decodes_no_text_is_read_as_utf_8(lean, serve, charset):
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset={charset}\r\n"
+    answer = head.encode() + b"Content-Length: 4\r\n\r\n\xffok\xfe"
+    assert lean(serve(answering(answer))).client.get("/").text == "\ufffdok\ufffd"

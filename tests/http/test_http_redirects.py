@@ -206,3 +206,44 @@ def test_the_body_of_a_redirect_is_not_the_digest(recorded, lean):
     response = lean(base).client.get("/", digest="sha256")
     assert response.content == b"ok"
     assert response.digest == "2689367b205c16ce32ed4200942b8b8b1e262dfc70d9bc9fbc77c49699a4f1df"
+
+
+def to_another(serve, heads: list[bytes]) -> str:
+    """A server that redirects to another origin, which notes what it is asked."""
+
+    def other(sock):
+        heads.append(read_request(sock)[0])
+        sock.sendall(OK)
+
+    location = serve(other).encode()
+    return serve(
+        answering(
+            b"HTTP/1.1 302 Found\r\nLocation: %b/\r\nContent-Length: 0\r\n\r\n" % location,
+        )
+    )
+
+
+def test_a_host_header_of_one_s_own_is_not_sent_to_another_origin(lean, serve):
+    heads: list[bytes] = []
+    one = lean(to_another(serve, heads))
+    one.client.get("/", headers={"Host": "cdn.example.com"})
+    assert len(heads) == 1
+    assert b"cdn.example.com" not in heads[0]
+
+
+def test_credentials_are_not_one_text(lean):
+    with pytest.raises(TypeError, match="collection of header names"):
+        lean("http://127.0.0.1:1").client.get("/", credentials="x-api-key")
+
+
+def test_a_location_that_is_not_encoded_is_utf_8(lean, serve):
+    lines = []
+
+    def handler(sock):
+        while head := read_request(sock)[0]:
+            lines.append(head.split(b"\r\n")[0])
+            moved = "HTTP/1.1 302 Found\r\nLocation: /ü\r\nContent-Length: 0\r\n\r\n".encode()
+            sock.sendall(moved if len(lines) == 1 else OK)
+
+    lean(serve(handler)).client.get("/")
+    assert lines == [b"GET / HTTP/1.1", b"GET /%C3%BC HTTP/1.1"]

@@ -222,3 +222,22 @@ def test_a_kept_connection_does_not_hold_the_last_body(serve, lean):
     gc.collect()
     assert gone() is None
     assert not [one for one in gc.get_referrers(holder) if isinstance(one, list)]
+
+
+def test_a_client_that_is_closed_in_a_request_keeps_no_connection(lean, serve):
+    def slow(sock):
+        while read_request(sock)[0]:
+            gevent.sleep(0.05)
+            sock.sendall(OK)
+
+    one = lean(serve(slow))
+    gc.disable()  # which would hide it
+    try:
+        with no_leaks():
+            request = gevent.spawn(one.client.get, "/")
+            gevent.sleep(0.02)
+            one.client.close()
+            request.join()
+            assert request.value.cause is None
+    finally:
+        gc.enable()
