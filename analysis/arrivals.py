@@ -188,4 +188,5 @@ def load_text(stage: StageFigures, users: str) -> str:
     """The planned load of a stage: its rates where it has them, else its users."""
     if stage.rate_from is None or stage.rate_to is None:
         return users
-    return f"{format_rate(stage.rate_from)} → {format_rate(stage.rate_to)} /s"
+    low, high = format_rate(stage.rate_from), format_rate(stage.rate_to)
+    return f"{high} /s" if low == high else f"{low} → {high} /s"

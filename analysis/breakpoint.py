@@ -71,7 +71,8 @@ class Breakpoint:
     """The limit, what gave way above it, and every hold on the way there.
 
     `limit_rps` is the rate at the limit, `rps_low` and `rps_high` its 95 % interval. `too_much` is
-    the lowest level above the limit that was bad: the limit lies between the two.
+    the lowest level above the limit that was bad: the limit lies between the two. With
+    `short_of_users` arrivals found no free user there while the service was within limits.
     """
 
     outcome: str
@@ -85,6 +86,7 @@ class Breakpoint:
     reason: str
     holds: tuple[HoldFigures, ...]
     saturation: Saturation | None
+    short_of_users: bool = False
 
     @property
     def at_limit(self) -> HoldFigures | None:
@@ -127,7 +129,9 @@ def breakpoint_figures(run: Run) -> Breakpoint | None:
         endpoint=found.endpoint,
         reason=found.reason,
         holds=holds,
-        saturation=fit_saturation(loads, rates),
+        # Requests count where they started, and arrivals start whatever the service does.
+        saturation=None if has_arrivals(run) else fit_saturation(loads, rates),
+        short_of_users=found.short_of_users,
     )
 
 
@@ -138,7 +142,9 @@ def search_finding(figures: Breakpoint) -> tuple[Tier, str] | None:
     limit, too_much, unit = f"{figures.limit:g}", f"{figures.too_much:g}", figures.unit
     then = f"at {too_much} {figures.reason}" if figures.reason else f"{too_much} are too many"
     if figures.outcome == FOUND:
-        return Tier.PASS, f"the limit is {limit} {unit}{_rate(figures)}; {then}"
+        # It may be the limit of the users that stand ready, and not the service's.
+        tier = Tier.WARNING if figures.short_of_users else Tier.PASS
+        return tier, f"the limit is {limit} {unit}{_rate(figures)}; {then}"
     why = {
         CUT_SHORT: "the run ended before it was narrowed down",
         NOT_RECOVERED: "the service did not recover from it under a low load",

@@ -20,7 +20,6 @@ from analysis.quantities import (
 from analysis.recovery import HOLD_S, Recovery, run_recovery
 from analysis.recovery_check import recovery_check
 from analysis.thresholds import Thresholds
-from analysis.trouble import BREAKPOINT
 from analysis.verdict import Caution, Check
 
 if TYPE_CHECKING:  # a run is read with pandas, which live judging does without
@@ -56,7 +55,7 @@ def look_beside(run: Run, thresholds: Thresholds) -> Beside:
         elif recovery.recovery_s is None:
             cautions.append(Caution("recovery", recovery.sentence))
         notes += recovery_notes(recovery)
-    if run.meta.scenario != BREAKPOINT:  # which goes on until users have to wait, or are missing
+    if not run.meta.finds_limit:  # which goes on until users have to wait, or are missing
         cautions += omission_cautions(omission)
         if arrivals is not None and arrivals.warning:
             cautions.append(Caution("missed arrivals", arrivals.warning))

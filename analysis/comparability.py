@@ -7,10 +7,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from analysis.intervals import n_for_percentile
-from analysis.meta import RunMeta
+from analysis.meta import RunMeta, Stage
 from analysis.quantities import format_count, format_duration, printable, shorten
 from analysis.run_groups import ComparedRun, Group
-from analysis.trouble import BREAKPOINT
 from otaload.errors import ConfigurationError
 
 MOST_VALUES = 3
@@ -28,7 +27,7 @@ def obstacles(before: Group, after: Group) -> list[str]:
     """Why the figures of these runs do not mean the same, or nothing."""
     found = _differences(_NEEDED, before, after)
     found += [f"the endpoints: {told}" for told in _endpoint_differences(before, after)]
-    if any(run.meta.scenario == BREAKPOINT for run in (*before.runs, *after.runs)):
+    if any(run.meta.finds_limit for run in (*before.runs, *after.runs)):
         found.append(
             "a breakpoint run ends at its limit, so its percentiles are those of another load each "
             "time; `otaload history breakpoint` lists the limits"
@@ -122,10 +121,25 @@ def _load(meta: RunMeta) -> str:
     users = "unknown" if meta.planned_users is None else f"{meta.planned_users:g}"
     lasts = "an unknown time" if meta.planned_s is None else format_duration(meta.planned_s)
     stages = ", ".join(
-        f"{stage.users_from:g}→{stage.users_to:g} in {stage.end_s - stage.start_s:g} s"
-        for stage in meta.stages
+        f"{_course(stage)} in {stage.end_s - stage.start_s:g} s" for stage in meta.stages
     )
     return f"{users} users for {lasts}" + (f" ({stages})" if stages else "")
+
+
+def _course(stage: Stage) -> str:
+    """What a stage does: users stand by unchanged where arrivals are planned."""
+    if stage.rate_from is None or stage.rate_to is None:
+        return f"{stage.users_from:g}→{stage.users_to:g}"
+    return f"{stage.rate_from:g}→{stage.rate_to:g} arrivals/s"
+
+
+def _pace(meta: RunMeta) -> str:
+    """How often a user asks."""
+    if meta.pacing_s is not None:
+        return f"every {meta.pacing_s:g} s"
+    if meta.think_s is None:
+        return "unknown"
+    return f"after {meta.think_s[0]:g} to {meta.think_s[1]:g} s of thought"
 
 
 def _scales(meta: RunMeta) -> str:
@@ -164,6 +178,7 @@ _NEEDED = (
     Trait("the scenario", lambda run: run.meta.scenario),
     Trait("the scale", lambda run: _scales(run.meta)),
     Trait("the load", lambda run: _load(run.meta)),
+    Trait("how often a user asks", lambda run: _pace(run.meta)),
     Trait("the mix", lambda run: _mix(run.meta)),
     Trait("the kind of target", lambda run: run.meta.target.get("kind", "unknown")),
 )

@@ -18,7 +18,6 @@ from analysis.quantities import (
     format_rate,
     plural,
 )
-from analysis.trouble import BREAKPOINT
 from analysis.verdict import Check
 
 if TYPE_CHECKING:  # a run is read with pandas, which live judging does without
@@ -68,7 +67,7 @@ def _by_checks(run: Run, checks: Sequence[Check]) -> Finding:
     deciding = [check for check in checks if not check.informational]
     if not run.endpoints:
         return Finding(Tier.FAIL, NO_REQUESTS, (NO_REQUESTS,))
-    if run.meta.scenario == BREAKPOINT and not deciding:
+    if run.meta.finds_limit and not deciding:
         return _limit_finding(run)
     if not deciding:
         return Finding(Tier.INCONCLUSIVE, "no threshold applies to this run")
@@ -114,12 +113,20 @@ def _limit_finding(run: Run) -> Finding:
     if found is not None and found.at_s is not None:
         sentence = f"the limit lies below the load that the run began with{why}"
         return Finding(Tier.WARNING, sentence, (sentence,))
-    reached = int(run.users["users"].max()) if len(run.users) else 0
     rate = _last_rate(run)
     at = f" and {format_rate(rate)} requests/s" if rate is not None else ""
-    sentence = f"the ramp ended at {reached} {plural(reached, 'user')}{at} without a limit found"
+    sentence = f"the ramp ended at {_highest_load(run)}{at} without a limit found"
     sentence += why
     return Finding(Tier.WARNING, sentence, (sentence,))
+
+
+def _highest_load(run: Run) -> str:
+    """The highest load that was played, in what the search counts in."""
+    found = run.meta.breakpoint
+    if found is not None and found.holds and found.unit != "users":
+        return f"{max(hold.level for hold in found.holds):g} {found.unit}"
+    reached = int(run.users["users"].max()) if len(run.users) else 0
+    return f"{reached} {plural(reached, 'user')}"
 
 
 def _limit_sentence(run: Run, found: BreakpointResult, users: float) -> str:

@@ -64,6 +64,15 @@ class PastRun:
         """The most users within limits, of a breakpoint run that found any."""
         return None if self.meta.breakpoint is None else self.meta.breakpoint.limit_users
 
+    @property
+    def limit_text(self) -> str:
+        """The limit that was found, in what the search counts in; nothing where none was."""
+        found = self.meta.breakpoint
+        if found is None:
+            return ""
+        limit = found.limit_users if found.limit is None else found.limit
+        return "" if limit is None else f"limit {limit:g} {found.unit}"
+
 
 @dataclass(frozen=True)
 class History:

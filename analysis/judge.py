@@ -7,6 +7,7 @@ Such a run still shows its checks.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from analysis.limits import ALL_REQUESTS, DRIFT, Tier
 from analysis.phases import judged_stages, phase_checks, unjudged_note
 from analysis.quantities import format_duration
 from analysis.thresholds import Thresholds
-from analysis.trouble import BREAKPOINT, Trouble, find_trouble
+from analysis.trouble import Trouble, find_trouble
 from analysis.verdict import (
     EXIT_CRASHED,
     EXIT_FAIL,
@@ -52,12 +53,15 @@ def judge(
     checks, notes = _checks(run, thresholds)
     beside = look_beside(run, thresholds)
     checks += beside.checks
-    is_judged = bool(checks) or run.meta.scenario == BREAKPOINT
+    is_judged = bool(checks) or run.meta.finds_limit
     if run.endpoints and not is_judged and not trouble.outcome:
         trouble = replace(trouble, inconclusive=("no threshold applies to this run",))
     finding = concluded(find(run, checks), beside)
     stages = judged_stages(run, thresholds)
-    unjudged = unjudged_note(stages)
+    found = run.meta.breakpoint
+    # Of what a search played after its first bad slice another note tells.
+    until_s = math.inf if found is None or found.at_s is None else found.at_s
+    unjudged = unjudged_note([stage for stage in stages if stage.start_s < until_s])
     searched = breakpoint_figures(run)
     tier = finding.tier if trouble.outcome is None else Tier.INCONCLUSIVE
     outcome = trouble.outcome or Outcome(tier.value)
@@ -107,7 +111,7 @@ def judge(
 def _checks(run: Run, thresholds: Thresholds) -> tuple[list[Check], list[str]]:
     judged, notes = run, []
     found = run.meta.breakpoint
-    is_breakpoint = run.meta.scenario == BREAKPOINT
+    is_breakpoint = run.meta.finds_limit
     if is_breakpoint and found is not None and found.at_s is not None:
         judged = run.between(0, found.at_s)
         judged_s = format_duration(found.at_s)

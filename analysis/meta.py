@@ -16,6 +16,8 @@ from otaload.phase import Phase, default_phase
 
 ABORTED = "aborted"
 """The way in which a run ends that an abort rule stopped."""
+BREAKPOINT = "breakpoint"
+"""The scenario that has always sought a limit: its older runs, and those that crashed."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ class BreakpointResult:
     too_much: float | None = None
     endpoint: str = ""
     holds: tuple[Hold, ...] = ()
+    short_of_users: bool = False
+    """Whether it was arrivals without a free user that made that level bad."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,11 @@ class RunMeta:
     """When a soak was looked at and ended for its drift, in seconds after the start."""
     notes: tuple[str, ...] = ()
     complete: bool = False
+
+    @property
+    def finds_limit(self) -> bool:
+        """Whether the run's purpose was to find a limit, whatever its locustfile is called."""
+        return self.breakpoint is not None or self.scenario == BREAKPOINT
 
 
 def read_run_meta(meta: Mapping[str, Any]) -> tuple[RunMeta, tuple[str, ...]]:
@@ -312,6 +321,7 @@ def _breakpoint(item: Mapping[str, Any] | None) -> BreakpointResult | None:
         too_much=_number(ends[1]),
         endpoint=str(item.get("endpoint") or ""),
         holds=read_holds(item.get("holds")),
+        short_of_users=item.get("short_of_users") is True,
     )
 
 

@@ -7,6 +7,7 @@ A run without stages is steady from its first second to its last.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import takewhile
@@ -136,13 +137,19 @@ def _reached(run: Run, scope: Scope) -> list[Stage]:
 
 
 def judged_stages(run: Run, thresholds: Thresholds) -> tuple[StageFigures, ...]:
-    """Each stage that the run reached, marked as judged where any threshold judges it."""
+    """Each stage that the run reached, marked as judged where any threshold judges it.
+
+    In a search for a limit none judges what came after the first bad slice.
+    """
+    found = run.meta.breakpoint
+    until_s = math.inf if found is None or found.at_s is None else found.at_s
     scopes = {row.scope for row in _applying(run, thresholds)[0]}
     leading = warm_up(run.meta.stages)
     return tuple(
         replace(
             stage,
-            judged=any(scope.judges(stage.phase, is_warm_up=number < leading) for scope in scopes),
+            judged=stage.start_s < until_s
+            and any(scope.judges(stage.phase, is_warm_up=number < leading) for scope in scopes),
         )
         for number, stage in enumerate(stage_figures(run))
     )

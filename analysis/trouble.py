@@ -14,7 +14,6 @@ from analysis.verdict import Outcome
 if TYPE_CHECKING:  # a run is read with pandas, which live judging does without
     from analysis.runs import Run
 
-BREAKPOINT = "breakpoint"
 NEVER_STARTED, REFUSED, LIMIT_FOUND = "never started", "refused", "limit found"
 NO_LIMIT_FOUND = "no limit found"
 """Ways in which a run ends, as `run.json` has them."""
@@ -131,7 +130,7 @@ def _early_end(run: Run) -> list[str]:
 
 def _load_trouble(run: Run) -> list[str]:
     planned, users = run.meta.planned_users, run.users["users"]
-    if run.meta.scenario == BREAKPOINT or run.meta.aborted is not None:
+    if run.meta.finds_limit or run.meta.aborted is not None:
         return []
     if not planned or not len(users) or users.max() >= REACHED * planned:
         return []
@@ -140,5 +139,8 @@ def _load_trouble(run: Run) -> list[str]:
 
 def _arrival_trouble(run: Run) -> list[str]:
     # A search changes its plan a moment ahead, and is not held to the arrivals of that moment.
-    figures = arrival_figures(run) if run.meta.breakpoint is None else None
+    # What was stopped hands out no more arrivals while it waits for its last answers.
+    meta = run.meta
+    owes = meta.breakpoint is None and meta.aborted is None and meta.stopped_early_s is None
+    figures = arrival_figures(run) if owes else None
     return [figures.shortfall] if figures is not None and figures.shortfall else []

@@ -22,6 +22,7 @@ def breakpoint_content(found: Breakpoint | None) -> dict[str, Any] | None:
         "rps_high": found.rps_high,
         "endpoint": found.endpoint or None,
         "reason": found.reason or None,
+        "short_of_users": found.short_of_users,
         "saturation": None if found.saturation is None else asdict(found.saturation),
         "holds": [_hold_content(one) for one in found.holds],
     }

@@ -13,6 +13,9 @@ from analysis.runs import Run
 from analysis.saturation import Saturation
 from analysis.thresholds import Thresholds
 
+USERS = "users"
+BUSY = ("Busy users", "Little's gap")
+"""Told of users that ask again when they were answered, and not of arrivals."""
 COLUMNS = (
     "Stretch",
     "Time",
@@ -20,8 +23,7 @@ COLUMNS = (
     "Requests/s",
     "p95",
     "Error rate",
-    "Busy users",
-    "Little's gap",
+    *BUSY,
     "Judged",
     "Why",
 )
@@ -36,27 +38,35 @@ def search(run: Run, thresholds: Thresholds) -> Markup:
     fail_ms = None if limits is None or limits.fail_above is None else limits.fail_above.value
     parts = [pairs(_facts(found))]
     if any(one.figures.n and one.load for one in found.holds):
-        parts.append(
-            element(
-                "div",
-                figure_element(
-                    "levels",
-                    f"By {found.unit}",
-                    "each mark is a step or a hold; dashed: the limit; shaded: where it saturates",
-                    lambda: by_level(found, fail_ms),
-                ),
-                figure_element(
-                    "rates",
-                    "By requests/s",
-                    "the same against the rate that was achieved; dotted: saturation",
-                    lambda: by_rate(found, fail_ms),
-                ),
-                class_="charts",
+        parts.append(element("div", *_charts(found, fail_ms), class_="charts"))
+    rows = [_row(one) for one in found.holds]
+    kept = [i for i, name in enumerate(COLUMNS) if found.unit == USERS or name not in BUSY]
+    shown = [tuple(row[i] for i in kept) for row in rows]
+    parts.append(table([COLUMNS[i] for i in kept], shown, numeric=range(2, len(kept) - 2)))
+    return element("section", element("h2", "The search for the limit"), joined(parts))
+
+
+def _charts(found: Breakpoint, fail_ms: float | None) -> list[Markup]:
+    """By level, and by the rate that was achieved; of arrivals the two would be the same."""
+    saturates = "; shaded: where it saturates" if found.unit == USERS else ""
+    charts = [
+        figure_element(
+            "levels",
+            f"By {found.unit}",
+            f"each mark is a step or a hold; dashed: the limit{saturates}",
+            lambda: by_level(found, fail_ms),
+        )
+    ]
+    if found.unit == USERS:
+        charts.append(
+            figure_element(
+                "rates",
+                "By requests/s",
+                "the same against the rate that was achieved; dotted: saturation",
+                lambda: by_rate(found, fail_ms),
             )
         )
-    rows = [_row(one) for one in found.holds]
-    parts.append(table(COLUMNS, rows, numeric=range(2, 8)))
-    return element("section", element("h2", "The search for the limit"), joined(parts))
+    return charts
 
 
 def _facts(found: Breakpoint) -> list[tuple[str, str]]:
@@ -74,7 +84,8 @@ def _facts(found: Breakpoint) -> list[tuple[str, str]]:
     if found.reason:
         where = f" (worst: {found.endpoint})" if found.endpoint not in found.reason else ""
         facts.append(("First to fail", f"{found.reason}{where}"))
-    facts.append(("Saturation", _saturation(found.saturation, unit)))
+    if unit == USERS:
+        facts.append(("Saturation", _saturation(found.saturation, unit)))
     return facts
 
 

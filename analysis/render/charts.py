@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from numpy.typing import NDArray
 
 from analysis.levels import HOUR_WINDOWS, Drift
 from analysis.limits import Limits
@@ -75,16 +76,13 @@ def latency_figure(
 ) -> Figure:
     """p50, p95 and p99 over time on a logarithmic scale, with the limits drawn in."""
     figure, (axes,) = new_figure(3.3)
-    few = len(series) < 3
     for name, colour, dashes in zip(LATENCIES, SERIES, DASHES, strict=False):
-        axes.plot(
-            series["t_s"],
-            series[f"{name}_ms"],
-            color=colour,
-            linestyle=dashes,
-            label=name,
-            marker="o" if few else None,
-        )
+        latency = series[f"{name}_ms"]
+        axes.plot(series["t_s"], latency, color=colour, linestyle=dashes, label=name)
+        alone = _alone(latency.to_numpy(dtype=np.float64))
+        if alone.any():
+            times = series["t_s"][alone]
+            axes.plot(times, latency[alone], color=colour, linestyle="none", marker="o", ms=4)
     drawn = np.concatenate([series[f"{name}_ms"].to_numpy() for name in LATENCIES])
     drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
     values = [*drawn.tolist(), *(line.value_ms for line in lines)] or [1.0, 100.0]
@@ -99,6 +97,14 @@ def latency_figure(
     time_axis(axes, duration_s)
     legend(axes)
     return figure
+
+
+def _alone(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which values have no neighbour that a line could lead to."""
+    known = np.isfinite(values)
+    padded = np.pad(known, 1)
+    alone: NDArray[np.bool_] = known & ~padded[:-2] & ~padded[2:]
+    return alone
 
 
 def _label_limits(axes: Axes, lines: Sequence[LimitLine]) -> None:

@@ -138,8 +138,7 @@ def _notes(run: PastRun) -> str:
     found = []
     if run.judgement is not None and run.judgement.drift_ratio is not None:
         found.append(f"drift {100 * run.judgement.drift_ratio:+.1f} %".replace("-", "−"))
-    if run.limit_users is not None:
-        found.append(f"limit {run.limit_users:g} users")
+    found += [run.limit_text] if run.limit_text else []
     found += ["rehearsal"] if run.meta.rehearsal else []
     found += ["faults"] if run.meta.faults else []
     return ", ".join(found)

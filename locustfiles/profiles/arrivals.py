@@ -1,7 +1,7 @@
 """Load in arrivals per second: the open model, in which a slow service does not slow its callers.
 
-`ArrivalHold`, `ArrivalRamp` and `ArrivalSteps` are to arrivals what `Hold`, `Ramp` and `Steps` are
-to users. A profile has either the ones or the others.
+`ArrivalHold`, `ArrivalRamp`, `ArrivalSteps` and `ArrivalClimb` are to arrivals what `Hold`, `Ramp`,
+`Steps` and `Climb` are to users. A profile has either the ones or the others.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ class AbortWatch:
     ) -> None:
         self._think_s = think_s
         self._late_s = late_s
-        self._users: dict[int, int] = {}
+        self._users: dict[int, float] = {}
         self.settle_s = max(1.0, SETTLE_S * time_scale)
         self._watchers = [
             _Watcher(
@@ -121,8 +121,11 @@ class AbortWatch:
         rules = [one.rule for one in self._watchers]
         return [rule for rule in rules if rule.endpoint and rule.endpoint not in tail.endpoints]
 
-    def watch(self, tail: Tail, *, start_s: float, now_s: float, users: int) -> Aborted | None:
-        """Judge the run at this moment, with so many users; answers once a rule fires."""
+    def watch(self, tail: Tail, *, start_s: float, now_s: float, users: float) -> Aborted | None:
+        """Judge the run at this moment, with so many users; answers once a rule fires.
+
+        Where the load is planned in arrivals, those of a second are as users that ask each second.
+        """
         if not self._watchers:
             return None
         self._count_users(start_s, now_s, users)
@@ -155,7 +158,7 @@ class AbortWatch:
         expected = there / self._think_s if self._think_s else 0.0
         return (first, None, 0) if expected >= ENOUGH_TO_BE_MISSED else None
 
-    def _count_users(self, start_s: float, now_s: float, users: int) -> None:
+    def _count_users(self, start_s: float, now_s: float, users: float) -> None:
         """Note the users of each second since the last look."""
         now = int(now_s)
         for second in range(max(self._users, default=int(start_s) - 1) + 1, now + 1):

@@ -14,6 +14,7 @@ from locust.runners import MasterRunner
 
 from otaload.live.arriving import SHARE, ArrivalPlan, ProcessArrivals
 from otaload.live.scenario import Scenario
+from otaload.live.tail import KEEP_S
 
 AHEAD_S = 1.0
 """How far ahead a share is dealt, so that it has reached every worker before it counts."""
@@ -56,13 +57,17 @@ class ArrivalRecord:
     than `AHEAD_S` and a flush ahead is then played as it says.
     """
 
-    def __init__(self, environment: Environment, scenario: Scenario, *, start_s: float) -> None:
+    def __init__(
+        self, environment: Environment, scenario: Scenario, *, start_s: float, keep_s: int = KEEP_S
+    ) -> None:
         self._process = ProcessArrivals(environment)
         self._scenario = scenario
         self._shares = Shares()
         self._wanted = self._plan = ArrivalPlan.of(scenario, start_s=start_s)
         self._start_s = start_s
         self._arrived = self._missed = 0
+        self._keep_s = keep_s
+        self._seconds: dict[int, tuple[int, int]] = {}
 
     @property
     def plan_as_json(self) -> dict[str, Any] | None:
@@ -108,8 +113,20 @@ class ArrivalRecord:
         for row in rows:
             counts = row.get("arrivals")
             if isinstance(counts, dict):
-                self._arrived += counts.get("planned", 0)
-                self._missed += counts.get("missed", 0)
+                planned, missed = counts.get("planned", 0), counts.get("missed", 0)
+                self._arrived += planned
+                self._missed += missed
+                before = self._seconds.get(row["second"], (0, 0))
+                self._seconds[row["second"]] = before[0] + planned, before[1] + missed
+        newest = max(self._seconds, default=0)
+        for old in [second for second in self._seconds if second < newest - self._keep_s]:
+            del self._seconds[old]
+
+    def missed_ratio(self, first: int, end: int) -> float:
+        """The share of the arrivals of the seconds in [first, end) that found no free user."""
+        counts = [self._seconds.get(second, (0, 0)) for second in range(first, end)]
+        planned = sum(count[0] for count in counts)
+        return sum(count[1] for count in counts) / planned if planned else 0.0
 
     def told(self, now_s: float) -> str:
         """The end of the progress line: the rate, and how many arrivals were missed."""

@@ -6,7 +6,8 @@ slices is the business of `otaload.live.search`.
 
 Requests belong to the second in which they started, so a slice fills up for as long as its slowest
 request takes, and may have to be judged again. One in which nothing has come back, though requests
-must have been sent, is as bad as one can be.
+must have been sent, is as bad as one can be. One in which arrivals found no free user had less load
+than planned, so it is bad as well, whatever the requests were like that were sent.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ SLICE_S = 10.0
 HOPELESS_ERROR_RATIO = 0.5
 SETTLE_S = 3.0
 """How long after its end a slice is first judged, so that workers' reports are in."""
+MOST_MISSED_RATIO = 0.01
+"""More arrivals without a free user than this share, and the level was not the load it says."""
 ENOUGH_TO_BE_MISSED = 10
 """So many expected requests make it no chance that none was answered."""
 
@@ -54,6 +57,7 @@ class Slice:
     """What some seconds of constant load were like; `reason` is None unless they were bad.
 
     `begin_s` is in seconds after the start of the run; `endpoint` is where the reason lies.
+    `short_of_users` says that the reason is arrivals that found no free user.
     """
 
     begin_s: float
@@ -61,6 +65,7 @@ class Slice:
     reason: str | None = None
     endpoint: str | None = None
     hopeless: bool = False
+    short_of_users: bool = False
 
 
 class SliceRule:
@@ -71,8 +76,18 @@ class SliceRule:
         self.slice_s = max(1, round(SLICE_S * time_scale))
         self.settle_s = max(1.0, SETTLE_S * time_scale)
 
-    def judge(self, begin_s: float, windows: Mapping[str, Window], *, expected: float) -> Slice:
-        """The slice of these windows, in which about so many requests must have been sent."""
+    def judge(
+        self,
+        begin_s: float,
+        windows: Mapping[str, Window],
+        *,
+        expected: float,
+        missed_ratio: float = 0.0,
+    ) -> Slice:
+        """The slice of these windows, in which about so many requests must have been sent.
+
+        `missed_ratio` is the share of its arrivals that found no free user.
+        """
         every = merge(windows.values())
         if not every.n:
             if expected < ENOUGH_TO_BE_MISSED:
@@ -93,6 +108,12 @@ class SliceRule:
         limits = self._limits.get(ALL_REQUESTS)
         excess = self._excess(ALL_REQUESTS, limits, every)
         if excess is None:
+            if missed_ratio > MOST_MISSED_RATIO:
+                reason = (
+                    f"{missed_ratio:.0%} of the arrivals found no free user: raise max_users, or "
+                    "the service is past its limit"
+                )
+                return Slice(begin_s, every.n, reason, short_of_users=True)
             return Slice(begin_s, every.n)
         # Held against the limit of all requests, one endpoint has the greatest part in it.
         parts = {e: self._excess(e, limits, window) for e, window in windows.items()}

@@ -80,6 +80,9 @@ class Recording:
         # Slices of a stretched run must fit in.
         kept_s = max(KEEP_S, math.ceil(KEEP_S * plan.settings.time_scale))
         self._tail = Tail(keep_s=max(kept_s, self._abort.keep_s))
+        self._arrivals = ArrivalRecord(
+            environment, plan.scenario, start_s=self.start_s, keep_s=self._tail.keep_s
+        )
         self._seeker: Seeker | None = None
         if shape is not None and shape.finds_limit:
             self._seeker = seek(
@@ -88,11 +91,11 @@ class Recording:
                 self._tail,
                 start_s=self.start_s,
                 time_scale=plan.settings.time_scale,
+                missed_ratio=self._arrivals.missed_ratio,
             )
         self._early_stop = early_stop_of(plan, self._notes.append)
         runner = environment.runner
         self._master = runner if isinstance(runner, MasterRunner) else None
-        self._arrivals = ArrivalRecord(environment, plan.scenario, start_s=self.start_s)
         self._sampler = HealthSampler(
             "master" if self._master else "local", self._count_own_users, also=self._arrivals.keys
         )
@@ -347,8 +350,11 @@ class Recording:
             return
         if shape is not None and shape.ended_by is not None:
             return
+        users: float = runner.user_count
+        if shape is not None and shape.has_arrivals:
+            users = shape.rate_at(now_s - self.start_s) or 0.0
         self._aborted = self._abort.watch(
-            self._tail, start_s=self.start_s, now_s=now_s, users=runner.user_count
+            self._tail, start_s=self.start_s, now_s=now_s, users=users
         )
         if self._aborted is None:
             return
@@ -396,7 +402,7 @@ class Recording:
 
 
 def _between_s(shape: PlannedShape) -> float | None:
-    """A user's mean time between two iterations; None where arrivals decide on it."""
+    """A user's mean time between two iterations; arrivals are told by the second."""
     if shape.has_arrivals:
-        return None
+        return 1.0
     return shape.pacing_s or sum(shape.think_s) / 2

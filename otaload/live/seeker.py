@@ -14,7 +14,12 @@ from otaload.live.tail import Tail
 Play = Callable[[str, float, float], None]
 """Plays a level from a time on, in seconds after the start: (name, level, at_s)."""
 
+MissedRatio = Callable[[int, int], float]
+"""The share of the arrivals of the seconds in [first, end) that found no free user."""
+
 RATE_QUANTUM_PER_S = 0.1
+ARRIVALS_SETTLE_S = 2.5
+"""How long after a slice its missed arrivals are known: two reports of a second, and a margin."""
 
 REASONS = {
     Outcome.NONE: "the last step was within limits",
@@ -56,7 +61,7 @@ class Seeker:
     """Feeds a search with what came back, and has its next stretches played.
 
     `starts_per_s` says how many requests a level must send at least, from which it follows that
-    none came back; `unit` is what levels count.
+    none came back; `unit` is what levels count; `missed_ratio` tells of arrivals.
     """
 
     def __init__(
@@ -69,6 +74,8 @@ class Seeker:
         play: Play,
         starts_per_s: Callable[[float], float],
         unit: str = "users",
+        missed_ratio: MissedRatio = lambda _first, _end: 0.0,
+        settle_s: float = 0.0,
     ) -> None:
         self.search = search
         self.unit = unit
@@ -77,6 +84,8 @@ class Seeker:
         self._start_s = start_s
         self._play = play
         self._starts_per_s = starts_per_s
+        self._missed_ratio = missed_ratio
+        self._settle_s = max(rule.settle_s, settle_s)
         self._start(search.current)
 
     def look(self, now_s: float) -> str | None:
@@ -84,7 +93,7 @@ class Seeker:
 
         `now_s` is Unix time. Once `search.outcome` is set, the search is over.
         """
-        if not self._due(now_s, self._rule.settle_s):
+        if not self._due(now_s, self._settle_s):
             return None
         self._judge_all(now_s)
         if self.search.advance(now_s - self._start_s) is None:
@@ -145,6 +154,7 @@ class Seeker:
             "bracket": [low, high],
             "reason": reason,
             "endpoint": cause.endpoint if cause else None,
+            "short_of_users": cause is not None and cause.short_of_users,
             "at_s": self._bad_from_s() if self.found else None,
             "holds": [one.as_json() for one in search.played],
         }
@@ -181,7 +191,12 @@ class Seeker:
             if second >= now_s - self._tail.keep_s:
                 windows = self._tail.between(second, second + width)
                 begin_s = second - self._start_s
-                one.slices[number] = self._rule.judge(begin_s, windows, expected=expected)
+                one.slices[number] = self._rule.judge(
+                    begin_s,
+                    windows,
+                    expected=expected,
+                    missed_ratio=self._missed_ratio(second, second + width),
+                )
 
     def _cause(self, high: float | None) -> Slice | None:
         """The first bad slice at the lowest bad level: what gave way first as the load grew."""
@@ -201,13 +216,22 @@ class Seeker:
 
 
 def seek(
-    shape: Climbing, rule: SliceRule, tail: Tail, *, start_s: float, time_scale: float
+    shape: Climbing,
+    rule: SliceRule,
+    tail: Tail,
+    *,
+    start_s: float,
+    time_scale: float,
+    missed_ratio: MissedRatio = lambda _first, _end: 0.0,
 ) -> Seeker:
     """The search for the limit, in users or in arrivals a second, along a shape's steps."""
     if shape.has_arrivals:
         # Before the first arrival users get ready.
         planned = [stage for stage in shape.timeline if stage.rate_to]
-        steps = [Step(stage.rate_to or 0.0, stage.end_s - stage.start_s) for stage in planned]
+        # 134.456 arrivals/s would be told of and written down with digits that mean nothing.
+        steps = [
+            Step(float(f"{stage.rate_to:.4g}"), stage.end_s - stage.start_s) for stage in planned
+        ]
     else:
         planned = list(shape.timeline)
         steps = [Step(stage.users_to, stage.end_s - stage.start_s) for stage in planned]
@@ -228,4 +252,6 @@ def seek(
         play=shape.play,
         starts_per_s=lambda level: level / between_s if between_s else level,
         unit="arrivals/s" if shape.has_arrivals else "users",
+        missed_ratio=missed_ratio,
+        settle_s=ARRIVALS_SETTLE_S if shape.has_arrivals else 0.0,
     )

@@ -162,6 +162,18 @@ def test_arrivals_that_no_process_knew_of_make_the_run_inconclusive(tmp_path: Pa
     assert "the load was not reached: 260 of 450 planned arrivals came about" in verdict.reasons
 
 
+def test_a_run_that_a_rule_stopped_owes_no_further_arrivals(tmp_path: Path) -> None:
+    """A service that hangs is waited for after the abort, and no arrival is handed out then."""
+    aborted = {"rule": "error_rate", "reason": "not one request was answered", "at_s": 40.0}
+    path = write(
+        tmp_path, lambda t: (0, 0) if t > 40 else steady(t), aborted=aborted, ended="aborted"
+    )
+    verdict = judge_directory(path)
+
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.headline.startswith("Failed: aborted after 40 s")
+
+
 def test_a_run_that_was_interrupted_owes_no_further_arrivals(tmp_path: Path) -> None:
     path = write(
         tmp_path,

@@ -165,6 +165,7 @@ OTHER_LOADS = {
     "scale": {"rehearsal": {"time_scale": 0.1, "user_scale": 1}},
     "load": {"planned": {"users_max": 9, "duration_s": 60.0}},
     "mix": {"mix": {"UpdateCheck": 1}},
+    "pace": {"pacing_s": 2.0},
     "kind of target": {"target": {"kind": "staging", "base_url": "https://staging.example"}},
 }
 
@@ -173,10 +174,21 @@ OTHER_LOADS = {
 def test_runs_of_other_loads_are_refused_unless_wanted(equal, tmp_path, name):
     before, after = equal
     other = run(tmp_path, 50, **OTHER_LOADS[name])
-    with pytest.raises(ConfigurationError, match=f"the {name}: A has .*, B has .* and "):
+    trait = {"pace": "how often a user asks"}.get(name, f"the {name}")
+    with pytest.raises(ConfigurationError, match=f"{trait}: A has .*, B has .* and "):
         compare_directories(before, [*after, other])
     comparison = compare_directories(before, [*after, other], anyway=True, all_runs=True)
-    assert comparison.notes[0].startswith("not comparable, and compared all the same: the ")
+    assert comparison.notes[0].startswith("not comparable, and compared all the same: ")
+
+
+def test_other_rates_of_arrivals_are_another_load_though_as_many_users_stand_ready(tmp_path):
+    def at(per_s):
+        stage = {"name": "steady", "start_s": 0, "end_s": 60, "users_from": 90, "users_to": 90}
+        return {"stages": [{**stage, "rate_from": per_s, "rate_to": per_s}]}
+
+    slow, fast = (run(tmp_path, number, **at(50 * number)) for number in (1, 2))
+    with pytest.raises(ConfigurationError, match="50→50 arrivals/s in 60 s"):
+        compare_directories([slow], [fast], all_runs=True)
 
 
 def test_other_endpoints_are_refused(equal, tmp_path):

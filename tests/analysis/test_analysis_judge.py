@@ -630,3 +630,12 @@ def test_judging_live_needs_neither_pandas_nor_matplotlib_nor_locust():
         [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
     )
     assert found.stdout == "[]\n"
+
+
+def test_a_search_in_a_file_of_any_name_is_judged_as_one(tmp_path):
+    """It was a failed run where the locustfile was not called breakpoint.py."""
+    meta = {**breakpoint_meta(limit_users=8, reason="", at_s=40.0), "scenario": "my-limit"}
+    verdict = judge_directory(write_run(tmp_path, FAILING, meta=meta))
+
+    assert verdict.outcome is Outcome.PASS
+    assert all(check.informational for check in verdict.checks)

@@ -138,6 +138,19 @@ def test_a_timeline_that_changes_under_way_is_played_from_a_second_ahead() -> No
     record.close()
 
 
+def test_the_share_of_missed_arrivals_of_some_seconds_is_that_of_all_processes() -> None:
+    record = ArrivalRecord(Environment(), scenario(Open()), start_s=0, keep_s=10)
+    rows = [
+        {"second": second, "arrivals": {"planned": 50, "missed": missed}}
+        for second, missed in ((5, 50), (20, 0), (20, 10), (21, 5))
+    ]
+    record.count([*rows, {"second": 21, "users": 3}])
+
+    assert record.missed_ratio(20, 22) == pytest.approx(15 / 150)
+    assert record.missed_ratio(20, 21) == pytest.approx(0.1)
+    assert record.missed_ratio(5, 6) == 0.0, "no longer kept"
+
+
 class Fake(LeanHttpUser):
     """Takes arrivals and does nothing."""
 

@@ -81,3 +81,18 @@ def test_one_slow_request_among_few_is_no_slow_service() -> None:
 @pytest.mark.parametrize(("time_scale", "slice_s"), [(1.0, 10), (0.5, 5), (0.01, 1)])
 def test_slices_shrink_with_the_run_down_to_a_second(time_scale: float, slice_s: int) -> None:
     assert SliceRule(LIMITS, time_scale=time_scale).slice_s == slice_s
+
+
+def test_a_slice_whose_arrivals_found_no_free_user_is_bad_whatever_was_measured() -> None:
+    def with_missed(ratio: float, latency_ms: float = 50):
+        windows = {"/x": window(latency_ms)}
+        return SliceRule(LIMITS).judge(0.0, windows, expected=100, missed_ratio=ratio)
+
+    assert with_missed(0.01).reason is None
+    found = with_missed(0.25)
+    assert found.short_of_users
+    assert found.reason is not None
+    assert found.reason.startswith("25% of the arrivals found no free user: raise max_users")
+    # What the service did is the better reason.
+    assert with_missed(0.25, 400).reason == "all requests: p95 of 400 ms"
+    assert not with_missed(0.25, 400).short_of_users
