@@ -15,7 +15,7 @@ from analysis.thresholds import Thresholds
 
 USERS = "users"
 BUSY = ("Busy users", "Little's gap")
-"""Told of users that ask again when they were answered, and not of arrivals."""
+"""Told of users that think, and neither of arrivals nor of a pacing."""
 COLUMNS = (
     "Stretch",
     "Time",
@@ -40,7 +40,8 @@ def search(run: Run, thresholds: Thresholds) -> Markup:
     if any(one.figures.n and one.load for one in found.holds):
         parts.append(element("div", *_charts(found, fail_ms), class_="charts"))
     rows = [_row(one) for one in found.holds]
-    kept = [i for i, name in enumerate(COLUMNS) if found.unit == USERS or name not in BUSY]
+    is_told = any(one.busy_users is not None for one in found.holds)
+    kept = [i for i, name in enumerate(COLUMNS) if is_told or name not in BUSY]
     shown = [tuple(row[i] for i in kept) for row in rows]
     parts.append(table([COLUMNS[i] for i in kept], shown, numeric=range(2, len(kept) - 2)))
     return element("section", element("h2", "The search for the limit"), joined(parts))
