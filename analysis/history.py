@@ -60,18 +60,18 @@ class PastRun:
     not_judged: str = ""
 
     @property
-    def limit_users(self) -> float | None:
-        """The most users within limits, of a breakpoint run that found any."""
-        return None if self.meta.breakpoint is None else self.meta.breakpoint.limit_users
+    def limit(self) -> tuple[float, str] | None:
+        """The limit that a breakpoint run found, and what it counts in: users or arrivals/s."""
+        found = self.meta.breakpoint
+        if found is None:
+            return None
+        limit = found.limit_users if found.limit is None else found.limit
+        return None if limit is None else (limit, found.unit)
 
     @property
     def limit_text(self) -> str:
-        """The limit that was found, in what the search counts in; nothing where none was."""
-        found = self.meta.breakpoint
-        if found is None:
-            return ""
-        limit = found.limit_users if found.limit is None else found.limit
-        return "" if limit is None else f"limit {limit:g} {found.unit}"
+        """The limit in words; nothing where none was found."""
+        return "limit {:g} {}".format(*self.limit) if self.limit else ""
 
 
 @dataclass(frozen=True)

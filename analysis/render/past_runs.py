@@ -165,7 +165,8 @@ def _content(run: PastRun) -> dict[str, Any]:
         "faults": list(run.meta.faults),
         "target": dict(run.meta.target),
         "git_commit": run.meta.git_commit or None,
-        "limit_users": run.limit_users,
+        "limit": None if run.limit is None else run.limit[0],
+        "limit_unit": None if run.limit is None else run.limit[1],
         "judgement": None if found is None else {**asdict(found), "error_ratio": found.error_ratio},
         "not_judged": run.not_judged or None,
     }

@@ -16,8 +16,7 @@ from bench.fuzz import hostile
 from bench.fuzz.cases import build
 from bench.fuzz.drive import Tally, Worker
 from bench.target import make_certificate
-from otaload.http.message import prepare
-from otaload.http.target import follow, locate
+from otaload.http import message, target
 
 WARM_CASES = 5000
 MAX_GROWTH_BYTES = 8_000_000
@@ -66,7 +65,7 @@ class Rounds:
             worker.close()
         del crew
         # Bounded, and each case is another URL: without them memory tells of leaks alone.
-        for remembered in (prepare, locate, follow):
+        for remembered in (message._remembered, target._remembered, target._remembered_follow):
             remembered.cache_clear()
         self._check_left_over()
 

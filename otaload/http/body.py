@@ -172,7 +172,10 @@ class _Zlib:
     def pieces(self, data: Piece) -> Iterator[bytes]:
         left: Piece = data
         while left:
-            if self._stream.eof:  # a gzip file may have several members
+            if self._stream.eof:  # a gzip file may have several members, and zeros behind them
+                left = bytes(left).lstrip(b"\0")
+                if not left:
+                    return
                 self._stream = zlib.decompressobj(self._wbits)
             yield self._stream.decompress(left, _STEP_BYTES)
             left = self._stream.unconsumed_tail or self._stream.unused_data

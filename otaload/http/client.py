@@ -90,7 +90,7 @@ class HttpClient:
         catch_response: bool = False,
         keep_body: bool = True,
         digest: str | None = None,
-        credentials: Collection[str] = ("authorization",),
+        credentials: Collection[str] = (),
         context: dict[str, Any] | None = None,
         timeout_s: float | None = None,
     ) -> Response:
@@ -98,9 +98,9 @@ class HttpClient:
 
         `url` is absolute or a path appended to the base URL. `expect` is the status, or the set of
         them, that is a success (None: 200 to 399); an expected redirect is not followed. `digest`
-        hashes the body as it comes, whether or not it is kept. The headers in `credentials`, and
-        `cookie`, are left out once a redirect leads to another origin. `timeout_s` replaces the
-        total timeout of the call, redirects included.
+        hashes the body as it comes, whether or not it is kept. `authorization`, `cookie` and the
+        headers in `credentials` are left out once a redirect leads to another origin. `timeout_s`
+        replaces the total timeout of the call, redirects included.
 
         Raises ValueError or TypeError for arguments that cannot be sent, ProxyNotSupportedError,
         and whatever a connect guard raises: all of these before a byte is sent to that origin.

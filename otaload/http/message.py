@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import orjson
 
 from otaload.http.head import Pairs, asks_for_encoding, request_head, without
-from otaload.http.target import Target, locate
+from otaload.http.target import LONGEST_REMEMBERED, Target, locate
 
 Data = bytes | str | Mapping[str, Any]
 
@@ -51,7 +51,7 @@ class Message:
         method, pairs, media = self.method, self.pairs, self.media
         if target.origin != self.target.origin:
             named = (name.lower() for name in credentials)
-            pairs = without(pairs, frozenset({"cookie", "host", *named}))
+            pairs = without(pairs, frozenset({"authorization", "cookie", "host", *named}))
         if (status == 303 and method != "HEAD") or (status in {301, 302} and method == "POST"):
             return compose("GET", target, without(pairs, _OF_BODY), "")
         return compose(method, target, pairs, media)
@@ -66,9 +66,15 @@ def compose(method: str, target: Target, pairs: Pairs, media: str) -> Message:
     )
 
 
-@lru_cache(maxsize=8192)
 def prepare(method: str, base: str, url: str, pairs: Pairs, media: str) -> Message:
-    """The message for a URL, absolute or below `base`; remembered."""
+    """The message for a URL, absolute or below `base`; remembered unless the URL is long."""
+    if len(url) > LONGEST_REMEMBERED:
+        return compose(method, locate(base, url), pairs, media)
+    return _remembered(method, base, url, pairs, media)
+
+
+@lru_cache(maxsize=8192)
+def _remembered(method: str, base: str, url: str, pairs: Pairs, media: str) -> Message:
     return compose(method, locate(base, url), pairs, media)
 
 

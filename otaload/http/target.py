@@ -9,6 +9,8 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 Params = Mapping[str, object] | Sequence[tuple[str, object]] | str
 
+LONGEST_REMEMBERED: Final = 512
+"""Characters of a URL; longer ones are unique as a rule, and would fill memory for nothing."""
 _ABSOLUTE: Final = re.compile(r"https?://", re.IGNORECASE)
 _CONTROL: Final = re.compile(r"[\x00-\x20\x7f]")
 # RFC 3986's reserved and unreserved characters and `%`: what is already encoded stays as it is.
@@ -64,9 +66,15 @@ def parse_url(url: str) -> Target:
     return Target(Origin(scheme, host, port), path, host_header, f"{scheme}://{host_header}{path}")
 
 
-@lru_cache(maxsize=1024)
 def locate(base: str, url: str) -> Target:
-    """The target of `url`: absolute, or a path that is appended to `base`; remembered."""
+    """The target of `url`: absolute, or a path that is appended to `base`.
+
+    It is remembered unless the URL is long.
+    """
+    return (_locate if len(url) > LONGEST_REMEMBERED else _remembered)(base, url)
+
+
+def _locate(base: str, url: str) -> Target:
     if _ABSOLUTE.match(url):
         return parse_url(url)
     if not url:
@@ -85,15 +93,25 @@ def with_params(target: Target, params: Params) -> Target:
     return target._replace(path=target.path + extra, url=target.url + extra)
 
 
-@lru_cache(maxsize=1024)
+_remembered = lru_cache(maxsize=1024)(_locate)
+
+
 def follow(url: str, location: str) -> Target:
     """Where a redirect leads from `url`; ValueError when it leads nowhere we can go.
 
     `location` holds the header's bytes as Latin-1; servers that do not encode them mean UTF-8.
     """
+    long = len(url) + len(location) > LONGEST_REMEMBERED
+    return (_follow if long else _remembered_follow)(url, location)
+
+
+def _follow(url: str, location: str) -> Target:
     with contextlib.suppress(UnicodeError):
         location = location.encode("latin-1").decode()
     return parse_url(urljoin(url, location.strip()))
+
+
+_remembered_follow = lru_cache(maxsize=1024)(_follow)
 
 
 def _ascii_host(host: str, url: str) -> str:

@@ -16,7 +16,7 @@ from otaload.live.locust_statistics import add_windows, silence_per_request_stat
 from otaload.record import Recorder, Window, WindowKey
 
 MAX_HOSTS = 100
-MAX_URLS = 10_000
+MAX_URLS = 1000
 MAX_TRACEBACK_LENGTH = 8000
 
 _AUTHORITY_END = re.compile(r"[/?#]")
@@ -47,6 +47,7 @@ class Counting:
         """Forget the last run."""
         self.recorder = Recorder()
         self._held = []
+        self._host_of = {}
         self.hosts = {}
         self.crashes = 0
         self.first_crash = None

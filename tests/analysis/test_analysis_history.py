@@ -77,7 +77,7 @@ def test_runs_are_listed_with_the_figures_of_their_verdicts_the_newest_last(past
     assert (found.duration_s, found.rps) == (60, figures["rps"])
     assert (found.checks, found.proven) == (3, sum(c["proven"] for c in verdict["checks"]))
     assert history.runs[2].judgement.outcome is Outcome.FAIL
-    assert history.runs[4].limit_users == 140
+    assert history.runs[4].limit == (140, "users")
 
 
 def test_all_requests_are_listed_where_there_are_several_endpoints(tmp_path):
@@ -217,7 +217,8 @@ def test_json_has_what_the_table_has(past):
     content = json.loads(past_runs.json(read_history(past, limit=20)))
     assert content["format"] == 1
     assert len(content["runs"]) == 6
-    assert content["runs"][4]["limit_users"] == 140
+    assert content["runs"][4]["limit"] == 140
+    assert content["runs"][4]["limit_unit"] == "users"
     assert content["runs"][2]["judgement"]["error_ratio"] > 0.05
     assert content["runs"][5]["judgement"] is None
     assert content["runs"][5]["not_judged"] == "there is no verdict"

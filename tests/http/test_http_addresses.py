@@ -11,9 +11,9 @@ from http_peers import OK, answering, no_leaks
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otaload.http import ProxyNotSupportedError
+from otaload.http import ProxyNotSupportedError, target
 from otaload.http.resolve import KEEP_S, MAX_NAMES, LookupTimedOutError, Resolver
-from otaload.http.target import Origin, locate, parse_url, with_params
+from otaload.http.target import LONGEST_REMEMBERED, Origin, locate, parse_url, with_params
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 
@@ -93,6 +93,14 @@ def test_an_address_is_not_looked_up():
     assert resolver.addresses("127.0.0.1", 80, 1)[0].family == V4
     assert resolver.addresses("::1", 80, 1)[0].family == V6
     assert lookup.calls == 0
+
+
+def test_long_urls_are_not_remembered():
+    before = target._remembered.cache_info().currsize
+    for n in range(50):
+        found = locate("http://a.test", f"/{n}?token={'x' * LONGEST_REMEMBERED}")
+        assert found.path.startswith(f"/{n}?token=x")
+    assert target._remembered.cache_info().currsize == before
 
 
 def test_a_name_is_looked_up_once_until_it_is_too_old():

@@ -430,6 +430,16 @@ def test_a_body_coded_twice_is_decoded_however_it_is_cut(coding, size):
     assert b"".join(sink.pieces) == body
 
 
+@pytest.mark.parametrize("behind", [b"\0" * 512, gzip.compress(b"more") + b"\0"])
+def test_zeros_behind_a_gzip_body_are_no_part_of_it(behind, serve, lean):
+    coded = gzip.compress(BODY) + behind
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
+    user = lean(serve(answering(head % len(coded) + coded)))
+    response = user.client.get("/", headers={"Accept-Encoding": "gzip"})
+    assert response.cause is None
+    assert response.content == BODY + (b"more" if behind[0] else b"")
+
+
 def test_a_coded_body_stays_as_it_is_when_nobody_asked(serve, lean):
     coded = gzip.compress(BODY)
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"

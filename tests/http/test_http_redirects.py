@@ -111,9 +111,7 @@ def test_credentials_and_cookies_do_not_go_to_another_origin(recorded, lean):
         "Cookie": "a=b",
         "X-Device-ID": "d1",
     }
-    lean(here).client.post(
-        "/", json={}, headers=headers, credentials=("authorization", "x-api-key")
-    )
+    lean(here).client.post("/", json={}, headers=headers, credentials=("x-api-key",))
     assert seen_here[0][0].count(b"key") == 2
     left = seen_there[0][0].lower()
     assert b"key" not in left
