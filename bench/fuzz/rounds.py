@@ -65,7 +65,7 @@ class Rounds:
             worker.close()
         del crew
         # Bounded, and each case is another URL: without them memory tells of leaks alone.
-        for remembered in (message._remembered, target._remembered, target._remembered_follow):
+        for remembered in (message.prepare, target._remembered, target._remembered_follow):
             remembered.cache_clear()
         self._check_left_over()
 

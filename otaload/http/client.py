@@ -16,10 +16,18 @@ from otaload.http import causes
 from otaload.http.body import Sink, new_hash
 from otaload.http.causes import RequestError, cause_of_status
 from otaload.http.head import pairs_of
-from otaload.http.message import REDIRECTS, Data, compose, encode_body, prepare
+from otaload.http.message import REDIRECTS, Data, compose, encode_body, prepare, prepare_anew
 from otaload.http.pool import ConnectGuard, Pool, Settings
 from otaload.http.response import Response
-from otaload.http.target import Params, Target, follow, locate, parse_url, with_params
+from otaload.http.target import (
+    LONGEST_REMEMBERED,
+    Params,
+    Target,
+    follow,
+    locate,
+    parse_url,
+    with_params,
+)
 
 Expect = int | Collection[int]
 
@@ -115,13 +123,15 @@ class HttpClient:
             target = with_params(locate(self._base, url), params)
             message = compose(method, target, pairs, media)
         else:
-            message = prepare(method, self._base, url, pairs, media)
+            message = (prepare if len(url) <= LONGEST_REMEMBERED else prepare_anew)(
+                method, self._base, url, pairs, media
+            )
         deadline = started + (settings.total_timeout_s if timeout_s is None else timeout_s)
         if (
             deadline <= started
             or digest is not None
             or expect is not None
-            or isinstance(credentials, str)
+            or (credentials and isinstance(credentials, str))
         ):
             _check(timeout_s, digest, expect, credentials)
         if self._context is not None:

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import orjson
 
 from otaload.http.head import Pairs, asks_for_encoding, request_head, without
-from otaload.http.target import LONGEST_REMEMBERED, Target, locate
+from otaload.http.target import Target, locate
 
 Data = bytes | str | Mapping[str, Any]
 
@@ -66,16 +66,13 @@ def compose(method: str, target: Target, pairs: Pairs, media: str) -> Message:
     )
 
 
-def prepare(method: str, base: str, url: str, pairs: Pairs, media: str) -> Message:
-    """The message for a URL, absolute or below `base`; remembered unless the URL is long."""
-    if len(url) > LONGEST_REMEMBERED:
-        return compose(method, locate(base, url), pairs, media)
-    return _remembered(method, base, url, pairs, media)
-
-
-@lru_cache(maxsize=8192)
-def _remembered(method: str, base: str, url: str, pairs: Pairs, media: str) -> Message:
+def prepare_anew(method: str, base: str, url: str, pairs: Pairs, media: str) -> Message:
+    """The message for a URL, absolute or below `base`."""
     return compose(method, locate(base, url), pairs, media)
+
+
+prepare = lru_cache(maxsize=8192)(prepare_anew)
+"""The same, remembered: for URLs that are not long."""
 
 
 def encode_body(json: Any, data: Data | None) -> tuple[bytes, str]:
