@@ -11,22 +11,17 @@ from typing import Any
 import gevent
 from locust import log as locust_log
 from locust.env import Environment
-from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, MasterRunner
+from locust.runners import STATE_MISSING, MasterRunner
 
-from otaload.live.abort import Aborted, AbortWatch
 from otaload.live.arrival_record import ArrivalRecord
 from otaload.live.console import PROGRESS_S, progress_line, say
 from otaload.live.counting import Counting
-from otaload.live.early_stop import early_stop_of
 from otaload.live.gathering import Gathering
 from otaload.live.health import HealthSampler
-from otaload.live.limit import SliceRule, fail_limits
 from otaload.live.plan import Plan
 from otaload.live.reports import DRAIN, MalformedReportError, unpack
-from otaload.live.scenario import PlannedShape
-from otaload.live.search import Outcome
-from otaload.live.seeker import Seeker, seek
-from otaload.live.tail import KEEP_S, Tail
+from otaload.live.steering import Steering, longest_look_s
+from otaload.live.tail import Tail
 from otaload.live.workers import Ledger
 from otaload.record import Window, WindowKey
 from staging.errors import StagingError
@@ -38,7 +33,6 @@ SILENT_S = 5.0
 """How long it waits for a worker that has never reported at all."""
 REPORTED_S = 2
 """How long after a second the reports of all workers on it are in."""
-UNDER_WAY = (STATE_SPAWNING, STATE_RUNNING)
 
 
 class Recording:
@@ -64,36 +58,24 @@ class Recording:
         self._counting = counting
         self._on_trouble = on_trouble
         self._on_refusal = on_refusal
-        self._on_abort = on_abort
         self._notes: list[str] = list(plan.run.meta["notes"])
         self._ledger = Ledger()
         self._gathering = Gathering(self._take_gathered)
-        self._aborted: Aborted | None = None
         self._disk_failed = False
-        shape = plan.scenario.shape
-        self._abort = AbortWatch(
-            plan.thresholds.abort,
-            time_scale=plan.settings.time_scale,
-            think_s=_between_s(shape) if shape else None,
-            late_s=plan.setup.targets.total_timeout_s,
-        )
-        # Slices of a stretched run must fit in.
-        kept_s = max(KEEP_S, math.ceil(KEEP_S * plan.settings.time_scale))
-        self._tail = Tail(keep_s=max(kept_s, self._abort.keep_s))
+        self._tail = Tail(keep_s=longest_look_s(plan))
         self._arrivals = ArrivalRecord(
             environment, plan.scenario, start_s=self.start_s, keep_s=self._tail.keep_s
         )
-        self._seeker: Seeker | None = None
-        if shape is not None and shape.finds_limit:
-            self._seeker = seek(
-                shape,
-                SliceRule(fail_limits(plan.thresholds), time_scale=plan.settings.time_scale),
-                self._tail,
-                start_s=self.start_s,
-                time_scale=plan.settings.time_scale,
-                missed_ratio=self._arrivals.missed_ratio,
-            )
-        self._early_stop = early_stop_of(plan, self._notes.append)
+        self._steering = Steering(
+            environment,
+            plan,
+            self._tail,
+            start_s=self.start_s,
+            missed_ratio=self._arrivals.missed_ratio,
+            note=self._notes.append,
+            on_abort=on_abort,
+            on_played=self._write_played,
+        )
         runner = environment.runner
         self._master = runner if isinstance(runner, MasterRunner) else None
         self._sampler = HealthSampler(
@@ -180,21 +162,17 @@ class Recording:
     def finish(self, *, interrupted: str | None, refused: str | None) -> None:
         """Write what is left, and close the run."""
         self._flusher.kill()
-        if self._early_stop is not None:
-            self._early_stop.close()
+        self._steering.stop_looking()
         self._sampler.stop()
         self._flush(before_second=None)
         end_s = time.time()
-        if self._seeker is not None:
-            self._seeker.close(end_s)
+        self._steering.close(end_s)
         if refused:
             ended = "refused"
         elif interrupted:
             ended = "interrupted"
-        elif self._aborted:
-            ended = "aborted"
         else:
-            ended = self._ended()
+            ended = self._steering.ended
         counters = self._service_counters()
         self._gathering.flush()  # a report may have come while the service was asked
         self._write_end(
@@ -205,9 +183,7 @@ class Recording:
             hosts=self._counting.hosts,
             workers=self._ledger.as_json(),
             processes=max(1, len(self._ledger.workers)),
-            aborted=self._aborted.as_json() if self._aborted else None,
-            early_stop=self._early_stop.as_json() if self._early_stop else None,
-            **self._searched(end_s),
+            **self._steering.as_json(end_s),
             service_counters=counters,
             notes=[*self._notes, *self._closing_notes(refused)],
             complete=not self._disk_failed,
@@ -239,7 +215,7 @@ class Recording:
     def ended_early(self) -> bool:
         """Whether the planned end has not come."""
         shape = self.plan.scenario.shape
-        if self._aborted is not None:
+        if self._steering.aborted:
             return False
         if shape is None:
             # Locust's own timer may fire a moment early by this clock.
@@ -267,13 +243,10 @@ class Recording:
             gevent.sleep(FLUSH_S - time.time() % FLUSH_S)
             now_s = time.time()
             self._flush(before_second=int(now_s))
-            self._seek(now_s)
+            self._steering.watch(now_s)
             if not self._ledger.draining:
                 members = self._ledger.at_work() & self._present() if self._master else set()
                 self._arrivals.update(self._master, members, now_s=now_s)
-            self._watch_abort(now_s)
-            if self._early_stop is not None:
-                self._early_stop.watch(now_s - self.start_s)
             if headless and now_s >= next_line_s:
                 next_line_s += PROGRESS_S
                 say(self._progress(now_s))
@@ -308,6 +281,13 @@ class Recording:
         except OSError as error:
             self._disk_trouble(error)
 
+    def _write_played(self, searched: dict[str, Any]) -> None:
+        """Write what a search has played, which is then known at a crash too."""
+        try:
+            self.plan.run.write_meta(**searched)
+        except OSError as error:
+            self._disk_trouble(error)
+
     def _disk_trouble(self, error: OSError) -> None:
         if not self._disk_failed:
             self._disk_failed = True
@@ -323,86 +303,20 @@ class Recording:
             until=int(now_s) - (REPORTED_S if self._master else 0),
             elapsed_s=elapsed_s,
             planned_s=shape.duration_s if shape else (self.plan.settings.run_time_s or math.inf),
-            stage=self._seeker.told if self._seeker else self.plan.scenario.stage_at(elapsed_s),
+            stage=self._steering.told or self.plan.scenario.stage_at(elapsed_s),
             users=runner.user_count if runner else 0,
         )
         return line + self._arrivals.told(now_s)
-
-    def _seek(self, now_s: float) -> None:
-        shape, seeker = self.plan.scenario.shape, self._seeker
-        if seeker is None or shape is None or shape.ended_by is not None:
-            return
-        told = seeker.look(now_s)
-        if seeker.search.outcome is not None:
-            shape.end(self._ended())
-        if told is not None or seeker.search.outcome is not None:
-            say(f"otaload: {told or seeker.ending}")
-            try:
-                # What was played is known at a crash too.
-                self.plan.run.write_meta(**self._searched(now_s))
-            except OSError as error:
-                self._disk_trouble(error)
-
-    def _watch_abort(self, now_s: float) -> None:
-        """End the run if an abort rule fires; what already ends is not ended once more."""
-        shape, runner = self.plan.scenario.shape, self.environment.runner
-        if self._aborted is not None or runner is None or runner.state not in UNDER_WAY:
-            return
-        if shape is not None and shape.ended_by is not None:
-            return
-        users: float = runner.user_count
-        if shape is not None and shape.has_arrivals:
-            users = shape.rate_at(now_s - self.start_s) or 0.0
-        self._aborted = self._abort.watch(
-            self._tail, start_s=self.start_s, now_s=now_s, users=users
-        )
-        if self._aborted is None:
-            return
-        say(f"otaload: aborted: {self._aborted.reason}")
-        if shape is not None:
-            shape.end("aborted")
-        else:
-            self._on_abort()
-
-    def _ended(self) -> str:
-        """How a run ended that nobody interrupted."""
-        if self._early_stop is not None and self._early_stop.stopped is not None:
-            return "stopped early"
-        if self._seeker is None:
-            return "finished"
-        if self._seeker.found:
-            return "limit found"
-        none = self._seeker.search.outcome is Outcome.NONE
-        return "no limit found" if none else "finished"
-
-    def _searched(self, now_s: float) -> dict[str, Any]:
-        """What a search has to say: its stages, as far as they were played, and its history."""
-        if self._seeker is None:
-            return {"breakpoint": None}
-        elapsed_s = now_s - self.start_s
-        stages = [s for s in self.plan.scenario.stages() if s["start_s"] < elapsed_s]
-        if stages:
-            stages[-1]["end_s"] = min(stages[-1]["end_s"], elapsed_s)
-        return {"stages": stages, "breakpoint": self._seeker.as_json()}
 
     def _crashes(self) -> int:
         crashes = self._counting.crashes + self._ledger.crashes
         return crashes or int(bool(locust_log.unhandled_greenlet_exception))
 
     def _closing_notes(self, refused: str | None) -> list[str]:
-        notes = self._ledger.notes()
-        idle = self._abort.idle(self._tail)
-        notes += [f"the abort rule on {rule.name} never saw a request" for rule in idle]
+        notes = [*self._ledger.notes(), *self._steering.notes()]
         if locust_log.unhandled_greenlet_exception:
             notes.append("an exception outside the users was raised; locust's log has it")
         folded = self._counting.recorder.folded
         if folded:
             notes.append(f"{folded} requests beyond the bound on names are counted as other")
         return [*notes, refused] if refused else notes
-
-
-def _between_s(shape: PlannedShape) -> float | None:
-    """A user's mean time between two iterations; arrivals are told by the second."""
-    if shape.has_arrivals:
-        return 1.0
-    return shape.pacing_s or sum(shape.think_s) / 2
