@@ -68,6 +68,11 @@ class Ended:
         lines = (self.path / "windows.jsonl").read_text().splitlines()
         return [window_from_json(json.loads(line)) for line in lines]
 
+    def users(self) -> list[dict[str, Any]]:
+        """Every row of users and of health."""
+        lines = (self.path / "users.jsonl").read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
     def totals(self) -> dict[str, Totals]:
         """Recorded totals by endpoint."""
         totals: dict[str, Totals] = {}
