@@ -6,6 +6,7 @@ import atexit
 import os
 import sys
 from argparse import ArgumentParser
+from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -85,7 +86,7 @@ def _own_runs(environment: Environment, runner: Any, web_ui: Any) -> None:
     events.test_stop.add_listener(lambda **_: session.finish())
     # The listeners of this event are called backwards: those of the locustfile come first, and
     # what they raise is judged, too.
-    events.quitting._handlers.insert(0, lambda **_: _conclude(session))
+    events.quitting._handlers.insert(0, _once(lambda: _conclude(session)))
     events.quit.add_listener(lambda **_: _conclude_late(session))
     if web_ui is not None:
         # Imported here, because a worker and a headless run have no use for a web framework.
@@ -93,6 +94,24 @@ def _own_runs(environment: Environment, runner: Any, web_ui: Any) -> None:
 
         extend(web_ui, environment, session)
     watch_test_code(_refusing_while_set_up(session.counting.note_crash), session.secrets)
+
+
+def _once(act: Callable[[], None]) -> Callable[..., None]:
+    """Act at the first call alone; a second one never returns.
+
+    At SIGTERM Locust ends twice at once: by its own handler, and because the load has ended. The
+    first ends the process, and two would end it with a traceback.
+    """
+    begun = False
+
+    def listen(**_: Any) -> None:
+        nonlocal begun
+        while begun:
+            gevent.sleep(1)
+        begun = True
+        act()
+
+    return listen
 
 
 def _conclude(session: Session) -> None:

@@ -17,6 +17,9 @@ from locust import LoadTestShape, TaskSet, constant, events, task
 from otaload.http import LeanHttpUser
 
 
+DEVICE = {{"appId": "test-app-001", "deviceId": "d1", "platform": "ios", "appVersion": "1.0.0"}}
+
+
 class Device(LeanHttpUser):
     wait_time = constant(0.1)
 
@@ -28,7 +31,7 @@ class Device(LeanHttpUser):
 
     @task
     def work(self):
-        self.client.get("/health")
+        self.client.post("/updates/check", json=DEVICE)
         {task}
 
 
@@ -44,7 +47,7 @@ def asking(
     on_stop: str = "pass",
     module: str = "",
 ) -> Path:
-    """A locustfile whose users ask for `/health` ten times a second, and do this besides."""
+    """A locustfile whose users check for updates ten times a second, and do this besides."""
     path = bench.folder / "their_test.py"
     text = _TEXT.format(task=task, on_start=on_start, on_stop=on_stop, module=module)
     path.write_text(text, encoding="utf-8", errors="surrogatepass")

@@ -47,7 +47,7 @@ turns = iter([exhaust, Device.forever, Device.forever] + [lambda user: None] * 1
 CASES = {
     "a task": ({"task": "raise KeyError('of a task')"}, "KeyError: 'of a task'"),
     "on_start": (
-        {"on_start": "self.client.get('/health'); raise KeyError('of on_start')"},
+        {"on_start": "self.work(); raise KeyError('of on_start')"},
         "KeyError: 'of on_start'",
     ),
     "on_stop": ({"on_stop": "raise KeyError('of on_stop')"}, "KeyError: 'of on_stop'"),
@@ -149,9 +149,8 @@ def test_a_listener_may_find_fault_with_a_run_and_not_acquit_one(bench: Bench) -
 
 
 def test_a_crash_in_the_web_ui_is_that_of_its_own_run_alone(bench: Bench) -> None:
-    path = asking(
-        bench, task="next(turns)(self)", module=IN_TURN.replace("Device.forever", "print")
-    )
+    once = IN_TURN.replace("Device.forever", "print")
+    path = asking(bench, task="next(turns)(self)", module=once)
     ui = Ui(bench, str(path), *EMBEDDED)
     for count in (1, 2):
         assert ui.swarm(run_time="2")["success"] is True

@@ -1,4 +1,4 @@
-"""A run of one process that is told to end, at whatever moment: nothing lost, nothing left behind."""
+"""A run of one process that is told to end, at whatever moment: nothing lost, nothing left."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_signal_before_the_load_starts_leaves_nothing_behind(
 def test_a_signal_while_judging_costs_no_finished_run_its_verdict(
     bench: Bench, otaload, times: int, code: int
 ) -> None:
-    options = bench.options(asking(bench), "--users", "2", "--run-time", "1", *EMBEDDED)
+    options = bench.options(asking(bench), "--users", "2", "--run-time", "2", *EMBEDDED)
     process = bench.start(*options)
     await_judge(bench, process)
     for _ in range(times):
@@ -146,7 +146,7 @@ def test_a_run_in_the_web_ui_that_is_ended_drains(bench: Bench, way: str) -> Non
         ui.process.send_signal(signal.SIGTERM)
         ended = bench.wait(ui.process)
     else:
-        ui.get("/stop")
+        assert ui.post("/stop")["success"] is True
         ui.until(lambda: len(ui.runs()) == 1)
         ended = ui.quit()
 
