@@ -102,7 +102,6 @@ class Browser:
         while self.evaluate("document.readyState") != "complete":
             pass
 
-
     def picture(self, *, width_px: int, height_px: int | None = None) -> bytes:
         """The page from its top as a PNG; the whole of it without a height."""
         if height_px is None:

@@ -48,9 +48,7 @@ class Story:
 def write(parent: Path, story: Story, *, seed: int = 1) -> Path:
     """The story as a run directory."""
     rng = np.random.default_rng(seed)
-    run = RunDirectory.create(
-        parent, scenario=story.scenario, start_s=START_S, meta=_meta(story)
-    )
+    run = RunDirectory.create(parent, scenario=story.scenario, start_s=START_S, meta=_meta(story))
     with run:
         for endpoint in SHARES:
             windows = (_window(story, endpoint, t, rng) for t in range(story.duration_s))
@@ -63,8 +61,8 @@ def write(parent: Path, story: Story, *, seed: int = 1) -> Path:
 
 def _window(story: Story, endpoint: str, t: int, rng: np.random.Generator) -> Any:
     n = int(rng.poisson(story.rps(t) * SHARES[endpoint]))
-    failed = int(rng.binomial(n, story.failing.get(endpoint, lambda _: 0.0)(t)))
-    median_ms = MEDIANS_MS[endpoint] * story.slower.get(endpoint, lambda _: 1.0)(t)
+    failed = int(rng.binomial(n, story.failing.get(endpoint, _never)(t)))
+    median_ms = MEDIANS_MS[endpoint] * story.slower.get(endpoint, _as_usual)(t)
     sigma = 0.34 + story.wider(t)
     values = (median_ms * np.exp(sigma * rng.standard_normal(n)) * 1000).astype(np.int64)
     window = window_of(
@@ -82,10 +80,8 @@ def _rows(story: Story) -> list[dict[str, Any]]:
         users, (cpu, lag_ms) = round(story.users(t)), story.health(t)
         second = START_S + t
         rows.append({"second": second, "planned": users, "users": users})
-        for process in ("local",):
-            rows.append(
-                {"second": second, "process": process, "users": users, "cpu": cpu, "lag_ms": lag_ms}
-            )
+        health = {"process": "local", "users": users, "cpu": cpu, "lag_ms": lag_ms}
+        rows.append({"second": second, **health})
     return rows
 
 
@@ -107,7 +103,6 @@ def _meta(story: Story) -> dict[str, Any]:
             "kind": "staging",
             "source": "API_BASE_URL",
         },
-        "hosts": {"api-staging.example.com:443": 1, "cdn-staging.example.com:443": 1},
         "faults": [],
         "git_commit": "4f1c9d27ab30c8e5",
         "versions": {"otaload": "0.1.0", "locust": "2.47.0", "python": "3.11.7"},
@@ -131,6 +126,14 @@ def _meta(story: Story) -> dict[str, Any]:
         "cdn-staging.example.com:443": round(0.2 * requests),
     }
     return {**meta, **story.meta}
+
+
+def _never(_: float) -> float:
+    return 0.0
+
+
+def _as_usual(_: float) -> float:
+    return 1.0
 
 
 def _ramped(t: float, rise_s: float, most: float) -> float:
@@ -255,7 +258,7 @@ def breakpoint_search() -> Story:
     def slow(t: float) -> float:
         share = busy(level(t))
         if share < 1:
-            return min(1 / (1 - share) ** 0.6, 9)
+            return min(float((1 - share) ** -0.6), 9.0)
         return 9 + 60 * (share - 1)
 
     holds = [
