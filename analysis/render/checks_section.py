@@ -50,17 +50,24 @@ def proven_sentence(verdict: Verdict) -> str:
         return ""
     proven = sum(check.proven for check in worst)
     kind = "fail" if verdict.tier is Tier.FAIL else "warn"
+    if not proven and len(worst) == 1:
+        return f"Not proven: the check that {kind}s may, at 95 % confidence, be of another tier."
     if not proven:
-        return f"Not proven: none of the checks that {kind} is 95 % sure to."
+        return (
+            f"Not proven: each of the {len(worst)} checks that {kind} may, at 95 % confidence, be "
+            "of another tier."
+        )
     if len(worst) == 1:
         return f"Proven: the check that {kind}s does so at 95 % confidence."
     return f"Proven: {proven} of the {len(worst)} checks that {kind} do so at 95 % confidence."
 
 
 def _row(check: Check) -> tuple[str, ...]:
-    mark = element(
-        "span", f"{SYMBOLS[check.tier]} {tier_text(check)}", class_=f"mark {check.tier.value}"
-    )
+    word = f"{SYMBOLS[check.tier]} {check.tier.value}"
+    mark: Markup = element("span", word, class_=f"mark {check.tier.value}")
+    qualified = tier_text(check).removeprefix(check.tier.value).strip(" ()")
+    if qualified:
+        mark = joined((mark, " ", element("span", qualified, class_="quiet qualified")))
     limits = element("span", limits_text(check.limits, check.unit), class_="quiet limits")
     value: Markup = element("strong", check.value_text)
     if check.interval_text:

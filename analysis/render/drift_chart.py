@@ -94,7 +94,7 @@ def drift_figure(drift: Drift, limits: Limits | None, duration_s: float) -> Figu
     side_labels(axes, labels)
     axes.set_ylabel("p99 (ms)")
     time_axis(axes, duration_s)
-    legend(axes)
+    legend(axes, columns=3)
     return figure
 
 

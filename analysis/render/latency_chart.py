@@ -31,11 +31,11 @@ from analysis.render.chart_style import (
     side_labels,
     time_axis,
 )
-from analysis.render.phase_marks import name_phases, shade_phases
+from analysis.render.phase_marks import RAISED, name_phases, shade_phases
 
 LATENCIES = ("p50", "p95", "p99")
 MAX_COLOUR = QUIET
-STRIP_WIDTH, STRIP_STEP = 0.018, 0.042
+STRIP_WIDTH, STRIP_STEP = 0.02, 0.056
 TIER_COLOURS = {Tier.PASS: PASS, Tier.WARNING: WARNING, Tier.FAIL: FAIL}
 SHADES = (
     (0.0, "to 2 %", 0.16),
@@ -128,7 +128,8 @@ def latency_figure(
     side_labels(axes, [(one.value_ms, one.label, one.colour) for one in lines], beyond=strips)
     shade_phases(axes, stages, duration_s)
     time_axis(axes, duration_s)
-    legend(axes, raised=name_phases(axes, stages, duration_s))
+    named = name_phases(axes, stages, duration_s)
+    legend(axes, raised=max(named, RAISED if strips else 0.0))
     return figure
 
 
@@ -155,7 +156,7 @@ def _tier_strips(axes: Axes, limits: Sequence[tuple[str, Limits]]) -> float:
     place = axes.get_yaxis_transform()
     judged = [(metric, bounds) for metric, bounds in limits if metric in LATENCIES]
     for number, (metric, bounds) in enumerate(judged):
-        left = 1.012 + number * STRIP_STEP
+        left = 1.018 + number * STRIP_STEP
         for band in tier_bands(bounds):
             bottom, top = max(band.from_ms, low), min(band.to_ms, high)
             if bottom < top:
@@ -178,7 +179,7 @@ def _tier_strips(axes: Axes, limits: Sequence[tuple[str, Limits]]) -> float:
             fontsize=8.5,
             color=SERIES[LATENCIES.index(metric)],
         )
-    return 0.002 + len(judged) * STRIP_STEP if judged else 0.0
+    return len(judged) * STRIP_STEP if judged else 0.0
 
 
 def heatmap_figure(found: Heatmap, stages: Sequence[Stage], duration_s: float) -> Figure:

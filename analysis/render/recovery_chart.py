@@ -39,7 +39,7 @@ def recovery_figure(recovery: Recovery) -> Figure:
     axes.set_ylim(min(values) / 1.5, max(values) * 1.5)
     _label(axes)
     axes.set_xlim(first, last)
-    legend(axes)
+    legend(axes, columns=4)
     return figure
 
 

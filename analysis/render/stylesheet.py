@@ -66,7 +66,7 @@ a { color: var(--series-1); }
 .contents ul { display: flex; flex-wrap: wrap; gap: 2px 18px; padding: 0; list-style: none; }
 
 .scroll {
-  overflow-x: auto;
+  overflow-x: auto; margin-top: 12px;
   /* A shadow at an edge behind which there is more; it scrolls away with the table's end. */
   background:
     linear-gradient(to right, var(--page) 40%, transparent) 0 0 / 40px 100% no-repeat local,
@@ -92,7 +92,7 @@ td.number, .short { white-space: nowrap; overflow-wrap: normal; min-width: 0; }
 .checks td, .checks th { min-width: 0; padding-right: 18px; }
 .checks tbody th { overflow-wrap: break-word; }
 .checks td:last-child { white-space: normal; min-width: 15em; }
-.interval, .limits { display: block; font-size: 0.85rem; white-space: nowrap; }
+.interval, .limits, .qualified { display: block; font-size: 0.85rem; white-space: nowrap; }
 .margin { display: block; width: 208px; max-width: 100%; height: 22px; margin-top: 1px; }
 .zone { fill: var(--tier); fill-opacity: 0.55; stroke: var(--page); stroke-width: 1; }
 .zone.gap { stroke: var(--tier); stroke-dasharray: 2 2; fill-opacity: 0.3; }
@@ -143,7 +143,7 @@ footer { margin-top: 36px; margin-bottom: 24px; color: var(--quiet); font-size: 
   .checks .scroll td:nth-child(5), .checks .scroll td:last-child { grid-column: 1 / -1; }
   .checks .scroll tbody th { grid-column: auto; }
   .checks td:nth-child(-n+5)::before, .checks td:last-child::before { content: none; }
-  .checks .margin { width: 100%; max-width: 320px; }
+  .checks .margin { width: 100%; max-width: 340px; height: auto; }
   .checks .interval { display: inline; margin-left: 8px; }
 }
 @media print {

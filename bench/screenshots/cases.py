@@ -191,7 +191,7 @@ def soak() -> Story:
 
     def leak(t: float) -> float:
         incident = 1.6 if 5.1 * hour <= t < 5.2 * hour else 1.0
-        return (1 + 0.72 * t / (8 * hour)) * (1 + 0.04 * math.sin(t / 1400)) * incident
+        return (1 + 1.05 * t / (8 * hour)) * (1 + 0.04 * math.sin(t / 1400)) * incident
 
     return Story(
         scenario="soak",
@@ -255,11 +255,14 @@ def breakpoint_search() -> Story:
     def busy(users: float) -> float:
         return users / (2.1 * most_rps)
 
-    def slow(t: float) -> float:
-        share = busy(level(t))
+    def slow_at(users: float) -> float:
+        share = busy(users)
         if share < 1:
-            return min(float((1 - share) ** -0.6), 9.0)
-        return 9 + 60 * (share - 1)
+            return min(float((1 - share) ** -0.4), 3.0)
+        return 3 + 35 * (share - 1)
+
+    def p95_ms(users: float) -> int:
+        return round(1.75 * 0.75 * MEDIANS_MS[DOWNLOAD] * slow_at(users))
 
     holds = [
         {
@@ -269,7 +272,7 @@ def breakpoint_search() -> Story:
             "judged_from_s": i * hold_s + 20,
             "end_s": (i + 1) * hold_s,
             "good": users <= 165,
-            "reason": "" if users <= 165 else f"{DOWNLOAD}: p95 of {2100 + 30 * (users - 165)} ms",
+            "reason": "" if users <= 165 else f"{DOWNLOAD}: p95 of {p95_ms(users)} ms",
             "endpoint": "" if users <= 165 else DOWNLOAD,
         }
         for i, users in enumerate(LEVELS)
@@ -285,7 +288,7 @@ def breakpoint_search() -> Story:
         ),
         users=level,
         rps=lambda t: min(level(t) / 2.1, most_rps),
-        slower=dict.fromkeys(SHARES, lambda t: slow(t) * 0.75),
+        slower=dict.fromkeys(SHARES, lambda t: slow_at(level(t)) * 0.75),
         failing=dict.fromkeys(SHARES, lambda t: 0.03 if level(t) > 200 else 0.0),
         meta={
             "ended": "limit found",
@@ -295,7 +298,7 @@ def breakpoint_search() -> Story:
                 "limit": 165.0,
                 "limit_users": 165.0,
                 "bracket": [165.0, 172.0],
-                "reason": f"{DOWNLOAD}: p95 of 2310 ms",
+                "reason": f"{DOWNLOAD}: p95 of {p95_ms(172)} ms",
                 "endpoint": DOWNLOAD,
                 "at_s": 7.0 * hold_s,
                 "holds": holds,
