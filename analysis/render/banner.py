@@ -23,15 +23,14 @@ COMMIT_LETTERS = 12
 def banner(run: Run, verdict: Verdict) -> Markup:
     """The verdict in a box, and below it what failed, further reasons and notes."""
     word = f"{SYMBOLS[verdict.tier]} {verdict.outcome.value.upper()}"
-    # The headline's first word is the one that stands above it.
-    told = verdict.headline.partition(": ")[2] or verdict.headline
+    told, so_far = _headline(verdict)
     pieces = [
         element("p", word, class_="tier"),
         element("p", sentence(told), class_="headline"),
     ]
-    proven = proven_sentence(verdict)
-    if proven:
-        pieces.append(element("p", proven, class_="proven"))
+    beside = f"So far: {spoken(so_far)}" if so_far else proven_sentence(verdict)
+    if beside:
+        pieces.append(element("p", beside, class_="proven"))
     badges = _badges(verdict)
     if badges:
         items = joined(element("li", badge) for badge in badges)
@@ -39,6 +38,19 @@ def banner(run: Run, verdict: Verdict) -> Markup:
     pieces.append(_facts(run, verdict))
     box = element("div", *pieces, class_=f"banner {verdict.tier.value}")
     return joined((box, _beneath(verdict)))
+
+
+def _headline(verdict: Verdict) -> tuple[str, str]:
+    """The reason in one sentence, and what the checks of a run that does not count come to."""
+    # The headline's first word is the one that stands above it.
+    told = verdict.headline.partition(": ")[2] or verdict.headline
+    told, _, so_far = told.partition("; so far: ")
+    # Of several troubles the worst is the sentence; the others are listed below it.
+    return (verdict.reasons[0] if _in_trouble(verdict) else told), so_far
+
+
+def _in_trouble(verdict: Verdict) -> bool:
+    return verdict.tier is Tier.INCONCLUSIVE and bool(verdict.reasons)
 
 
 def _badges(verdict: Verdict) -> list[str]:
@@ -100,7 +112,8 @@ def _beneath(verdict: Verdict) -> Markup:
 def _reasons_beside_checks(verdict: Verdict) -> list[str]:
     """The reasons that neither the headline gives nor the table of checks, which comes next."""
     told = {check_sentence(check) for check in verdict.checks}
-    return [reason for reason in verdict.further_reasons if reason not in told]
+    reasons = verdict.reasons[1:] if _in_trouble(verdict) else verdict.further_reasons
+    return [reason for reason in reasons if reason not in told]
 
 
 def _notes(listed: Markup, count: int) -> Markup:

@@ -18,6 +18,7 @@ CAPTION = (
     "The worst first. Each bar runs from pass over warning to fail, the taller the worse, striped "
     "in the gap; the diamond is the value, the line through it its 95 % interval."
 )
+NO_VERDICT = "The run does not count: these tiers are no verdict on the service."
 
 
 def checks_section(verdict: Verdict) -> Markup:
@@ -27,7 +28,10 @@ def checks_section(verdict: Verdict) -> Markup:
     if not verdict.checks:
         return element("p", "No threshold applies to this run.")
     rows = [_row(check) for check in verdict.checks]
-    shown = table(COLUMNS, rows, numeric=(5,), caption=CAPTION, heading=1)
+    caption = CAPTION
+    if verdict.tier is Tier.INCONCLUSIVE:
+        caption = f"{NO_VERDICT} {CAPTION}"
+    shown = table(COLUMNS, rows, numeric=(5,), caption=caption, heading=1)
     return element("div", shown, class_="checks")
 
 

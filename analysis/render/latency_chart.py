@@ -192,7 +192,8 @@ def heatmap_figure(found: Heatmap, stages: Sequence[Stage], duration_s: float) -
         outline = _outline(cells, found.edges_ms, found.width_s)
         look = {"facecolor": SERIES[0], "alpha": alpha, "linewidth": 0}
         drawn = PathPatch(outline, label=label, gid=f"cells-{len(axes.patches)}", **look)
-        axes.add_patch(drawn)
+        # add_patch would look at every corner for limits that are set below.
+        axes.add_artist(drawn)
     log_axis(axes, "latency")
     axes.set_ylim(float(found.edges_ms[0]), float(found.edges_ms[-1]))
     axes.grid(visible=False)

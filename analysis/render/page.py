@@ -24,13 +24,13 @@ from analysis.runs import Run
 from analysis.thresholds import Thresholds
 from analysis.verdict import Verdict
 
-_SECTION = re.compile(r'<h2 id="([a-z0-9-]+)-heading">(.*?)</h2>')
+_SECTION = re.compile(r'<section id="([a-z0-9-]+)"[^>]*><h2>(.*?)</h2>')
 
 
 def html(run: Run, verdict: Verdict, thresholds: Thresholds) -> str:
     """The whole report, from the verdict down to what each of its numbers means."""
     parts = (
-        section("First crash", _crash(run)),
+        section("First error of the test code", _crash(run)),
         section("Checks", checks_section(verdict)),
         drift_section(run, thresholds),
         recovery_section(verdict.recovery),

@@ -11,9 +11,8 @@ def section(title: str, *content: str) -> Markup:
     """The heading and what stands below it; one whose content is empty is left out."""
     if not any(content):
         return Markup("")
-    name = anchor(title)
-    heading = element("h2", title, id=f"{name}-heading")
-    return element("section", heading, *content, id=name, aria_labelledby=f"{name}-heading")
+    heading = element("h2", title)
+    return element("section", heading, *content, id=anchor(title), aria_label=title)
 
 
 def anchor(title: str) -> str:

@@ -68,6 +68,8 @@ def _failures_over_time(run: Run) -> Markup:
 def failures(run: Run) -> Markup:
     """Failures by cause: how many, and when first and last."""
     causes = failure_causes(run)
+    if not run.endpoints:
+        return Markup("")
     if not causes:
         return element("p", "No request failed.")
     total = sum(cause.count for cause in causes)
@@ -118,7 +120,7 @@ def stages(run: Run, thresholds: Thresholds) -> Markup:
 def endpoints(run: Run) -> Markup:
     """Every endpoint's figures over the whole run."""
     if not run.endpoints:
-        return element("p", "No request was recorded.")
+        return Markup("")
     rows = [(row.endpoint, *_figures(row.figures)) for row in endpoint_figures(run)]
     columns = ("Endpoint", *_COLUMNS)
     shown = table(columns, rows, numeric=range(1, len(columns)))
@@ -197,11 +199,12 @@ def generator(run: Run, thresholds: Thresholds) -> Markup:
 
 
 def _stayed(worker: Worker) -> str:
-    if worker.reports == 0:
-        return "never reported"
+    trouble = "lost" if worker.lost else ""
     if worker.left_early:
-        return "left early"
-    return "lost" if worker.lost else "to the end"
+        trouble = "left early"
+    if worker.reports == 0:
+        trouble = "never reported"
+    return element("span", f"✗ {trouble}", class_="mark fail") if trouble else "to the end"
 
 
 _COLUMNS = (*FIGURE_COLUMNS[:2], "Error rate", *FIGURE_COLUMNS[2:])

@@ -3,7 +3,7 @@
 LIGHT = """
   --page: #ffffff; --panel: #f5f6f8; --ink: #1b1f24; --quiet: #57606a; --grid: #d5d9de;
   --pass: #1a7f37; --warning: #9a5b00; --fail: #c4232b; --inconclusive: #7a3fb5;
-  --series-1: #2563c9; --series-2: #c2570c; --series-3: #9b2c8f;
+  --series-1: #2563c9; --series-2: #b04e08; --series-3: #9b2c8f;
   --series-4: #0f7b6c; --series-5: #6b5b00; --series-6: #4a4a8a;
 """
 DARK = """

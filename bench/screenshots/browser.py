@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +29,16 @@ SWITCHES = (
     "--hide-scrollbars",
     "--remote-debugging-pipe",
 )
+BECOME = """
+import fcntl, os, sys
+pipes = [fcntl.fcntl(int(pipe), fcntl.F_DUPFD, 10) for pipe in sys.argv[1:3]]
+for number, pipe in zip((3, 4), pipes):
+    os.dup2(pipe, number)
+os.closerange(5, 256)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""The browser reads from file 3 and writes to file 4, whatever numbers its pipes have here."""
+ENDED = "{} ended by itself; start it by hand to see why"
 TALLEST_PX = 16_000
 """Chromium paints no taller picture in one piece."""
 
@@ -59,11 +70,10 @@ class Browser:
         self._profile = tempfile.TemporaryDirectory(prefix="otaload-chromium-")
         told, self._to = os.pipe()
         self._from, answers = os.pipe()
-        # The browser reads from file 3 and writes to file 4, whatever numbers the pipes have here.
-        script = f'exec "$@" 3<&{told} 4>&{answers}'
         switches = (*SWITCHES, f"--user-data-dir={self._profile.name}")
+        pipes = (str(told), str(answers))
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", script, "sh", self._program, *switches, "about:blank"],
+            [sys.executable, "-c", BECOME, *pipes, self._program, *switches, "about:blank"],
             pass_fds=(told, answers),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -71,12 +81,20 @@ class Browser:
         os.close(told)
         os.close(answers)
         self._unread = b""
+        try:
+            self._attach()
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def _attach(self) -> None:
+        """Speak to the page that the browser begins with."""
         pages = self._send("Target.getTargets")["targetInfos"]
         page = next(target["targetId"] for target in pages if target["type"] == "page")
         attached = self._send("Target.attachToTarget", targetId=page, flatten=True)
         self._session = attached["sessionId"]
         self._send("Page.enable")
-        return self
 
     def __exit__(
         self,
@@ -84,6 +102,9 @@ class Browser:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._close()
+
+    def _close(self) -> None:
         os.close(self._to)
         os.close(self._from)
         try:
@@ -132,7 +153,10 @@ class Browser:
         message: dict[str, Any] = {"id": self._number, "method": method, "params": parameters}
         if self._session:
             message["sessionId"] = self._session
-        os.write(self._to, json.dumps(message).encode() + b"\0")
+        try:
+            os.write(self._to, json.dumps(message).encode() + b"\0")
+        except BrokenPipeError:
+            raise BrowserError(ENDED.format(self._program)) from None
         while True:
             answer = self._read()
             if answer.get("id") != self._number:
@@ -146,7 +170,7 @@ class Browser:
         while b"\0" not in self._unread:
             part = os.read(self._from, 1 << 20)
             if not part:
-                raise BrowserError(f"{self._program} ended; start it by hand to see why")
+                raise BrowserError(ENDED.format(self._program))
             self._unread += part
         text, _, self._unread = self._unread.partition(b"\0")
         answer: dict[str, Any] = json.loads(text)
