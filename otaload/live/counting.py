@@ -48,7 +48,9 @@ class Counting:
             environment.events.test_stop._handlers.insert(0, self._on_test_stop)
             environment.events.spawning_complete.add_listener(self._on_spawning_complete)
             environment.events.reset_stats.add_listener(self._on_reset_stats)
-        environment.events.request.add_listener(self.on_request)
+        self.listener = environment.events.request.add_listener(self.on_request)
+        # The lean client then need not spell each response out as an event for us to put together.
+        environment.response_counter = self  # type: ignore[attr-defined]
         environment.events.user_error.add_listener(self.on_user_error)
 
     def reset(self) -> None:
@@ -104,28 +106,14 @@ class Counting:
         cause = None if exception is None else (str(exception) or type(exception).__name__)
         retry = bool(context) and isinstance(context, dict) and "otaload_retry" in context
         length = int(response_length or 0)
-        record = self.recorder.record
         if isinstance(response, Response):
-            if response.reused:
-                record(request_type, name, start_time, latency_ms, length, cause, retry=retry)
-            elif not response.first_byte_at:
-                record(
-                    *(request_type, name, start_time, latency_ms, length, cause),
-                    retry=retry,
-                    resent=response.retried,
-                )
-            else:
-                # A connection that was opened and then of use: what its set-up took is known.
-                record(
-                    *(request_type, name, start_time, latency_ms, length, cause),
-                    retry=retry,
-                    connect_s=response.connect_s,
-                    tls_s=response.tls_s,
-                    resent=response.retried,
-                )
+            self._record(
+                response, request_type, name, start_time, latency_ms, length, cause, retry=retry
+            )
             if url:
                 self._count_host(url)
             return
+        record = self.recorder.record
         record(request_type, name, start_time, latency_ms, length, cause, retry=retry)
         if url:
             self._count_host(url)
@@ -133,6 +121,54 @@ class Counting:
             # Locust's own clients follow redirects within one request; ours tells each hop.
             for hop_url in urls_behind(response) - {url}:
                 self._count_host(hop_url)
+
+    def count(self, response: Response, name: str) -> None:
+        """Count what the lean client has to report; the same as `on_request` with its event."""
+        exception = response.exception
+        context = response.context
+        message = response.message
+        self._record(
+            response,
+            message.method,
+            name,
+            response.start_time,
+            response.total_s * 1000.0,
+            response.body_bytes,
+            None if exception is None else (str(exception) or type(exception).__name__),
+            retry=bool(context) and "otaload_retry" in context,
+        )
+        self._count_host(message.target.url)
+
+    def _record(
+        self,
+        response: Response,
+        method: str,
+        name: str,
+        start_s: float,
+        latency_ms: float,
+        bytes_in: int,
+        cause: str | None,
+        *,
+        retry: bool,
+    ) -> None:
+        record = self.recorder.record
+        if response.reused:
+            record(method, name, start_s, latency_ms, bytes_in, cause, retry=retry)
+        elif not response.first_byte_at:
+            record(
+                *(method, name, start_s, latency_ms, bytes_in, cause),
+                retry=retry,
+                resent=response.retried,
+            )
+        else:
+            # A connection that was opened and then of use: what its set-up took is known.
+            record(
+                *(method, name, start_s, latency_ms, bytes_in, cause),
+                retry=retry,
+                connect_s=response.connect_s,
+                tls_s=response.tls_s,
+                resent=response.retried,
+            )
 
     def _count_host(self, url: str) -> None:
         host = self._host_of.get(url)
