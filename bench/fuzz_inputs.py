@@ -27,6 +27,7 @@ from bench.fuzz_runs import (
     fuzz_runs,
     some_windows,
 )
+from bench.machine import head, table
 from otaload.live.reports import Report, pack, unpack
 from otaload.record.packing import pack_window
 from otaload.targets import load_targets
@@ -107,17 +108,39 @@ def fuzz(inputs: int, seed: int) -> Findings:
     return findings
 
 
+def report(findings: Findings, *, seed: int) -> str:
+    """The findings as Markdown."""
+    kinds = sorted({what.partition(": ")[0] for what in findings.outcomes})
+    columns = ("read", "refused", "FAILED")
+    rows: list[tuple[str, ...]] = [
+        (kind, *(f"{findings.outcomes[f'{kind}: {column}']:,}" for column in columns))
+        for kind in kinds
+    ]
+    inputs = sum(n for what, n in findings.outcomes.items() if not what.endswith("FAILED"))
+    lines = head(
+        "Fuzzing of what is read from outside",
+        f"`python -m bench.fuzz_inputs --seed {seed}`: {inputs:,} damaged inputs, "
+        f"{len(findings.failures):,} failures.",
+        "A failure is a traceback, an error without a word, more than 2 s of CPU, or a failed run "
+        "that turned green.",
+    )
+    return "\n".join(lines + table(("Input", "Read", "Refused", "Failures"), rows))
+
+
 def main() -> None:
     """Fuzz, and print what came of it; exit 1 where anything failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--inputs", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**31))
+    parser.add_argument("--output", type=Path, help="Markdown file for the outcome")
     arguments = parser.parse_args()
     began = time.monotonic()
     findings = fuzz(arguments.inputs, arguments.seed)
     lines = [f"{count:8,}  {what}" for what, count in sorted(findings.outcomes.items())]
     lines.append(f"seed {arguments.seed}, {time.monotonic() - began:.0f} s")
     sys.stdout.write("\n".join([*findings.failures[:20], *lines]) + "\n")
+    if arguments.output is not None:
+        arguments.output.write_text(report(findings, seed=arguments.seed))
     sys.exit(1 if findings.failures else 0)
 
 
