@@ -20,9 +20,9 @@ from otaload.live.console import calm_locust, quiet_start
 from otaload.live.context import secrets_of
 from otaload.live.crashes import (
     Note,
-    end_with_107_where_a_locustfile_cannot_be_loaded,
     is_meant,
     refuse_to_start,
+    tell_uncaught,
     watch_test_code,
 )
 from otaload.live.judging import INCONCLUSIVE
@@ -43,7 +43,6 @@ def on_parser(parser: ArgumentParser, **_: Any) -> None:
 
 def on_init(environment: Environment, runner: Any, web_ui: Any, **_: Any) -> None:
     """Locust is set up and has not started anything."""
-    _loaded()
     secrets = secrets_of(environment)
     redact_logs(secrets)
     redact_exceptions(runner, secrets)
@@ -166,7 +165,7 @@ def _refusing_while_set_up(note: Note) -> Note:
     return see
 
 
-_loaded = end_with_107_where_a_locustfile_cannot_be_loaded(Secrets(os.environ))
+tell_uncaught(Secrets(os.environ))
 hold_users_until_ready()
 events.init_command_line_parser.add_listener(on_parser)
 events.init.add_listener(on_init)
