@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 from otaload import __version__
 from otaload.comparing import add_compare, add_history, compare, groups_spelled_out, history
 from otaload.errors import ConfigurationError, OtaloadError
+from otaload.redaction import Secrets
 from otaload.yamlfile import did_you_mean
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         command["early-stop"] = _early_stop
         return command[options.command](options)
     except OtaloadError as error:
-        sys.stderr.write(f"otaload: error: {error}\n")
+        sys.stderr.write(f"otaload: error: {Secrets(os.environ).redact(str(error))}\n")
         return error.exit_code
     except BrokenPipeError:
         # The reader of our output went away, as `| head` does; there is nobody left to tell.
@@ -377,7 +378,8 @@ def _check_seed(options: argparse.Namespace) -> int:
         ),
         tls=tls_context(targets) if base_url.startswith("https") else None,
     )
+    secrets = Secrets(os.environ)  # the service's own words are among the findings
     for finding in findings:
-        sys.stdout.write(f"{finding}\n")
+        sys.stdout.write(f"{secrets.redact(str(finding))}\n")
     failed = [finding for finding in findings if finding.status is Status.FAILED]
     return ConfigurationError.exit_code if failed else 0

@@ -12,6 +12,7 @@ from typing import Any
 import gevent
 from locust import events
 from locust.env import Environment
+from locust.event import EventHook
 from locust.runners import WorkerRunner
 
 from otaload.errors import ConfigurationError, OtaloadError
@@ -19,9 +20,9 @@ from otaload.live.console import calm_locust, quiet_start
 from otaload.live.context import secrets_of
 from otaload.live.crashes import (
     Note,
-    end_with_107_where_a_locustfile_cannot_be_loaded,
     is_meant,
     refuse_to_start,
+    tell_uncaught,
     watch_test_code,
 )
 from otaload.live.judging import INCONCLUSIVE
@@ -42,7 +43,6 @@ def on_parser(parser: ArgumentParser, **_: Any) -> None:
 
 def on_init(environment: Environment, runner: Any, web_ui: Any, **_: Any) -> None:
     """Locust is set up and has not started anything."""
-    _loaded()
     secrets = secrets_of(environment)
     redact_logs(secrets)
     redact_exceptions(runner, secrets)
@@ -55,9 +55,14 @@ def on_init(environment: Environment, runner: Any, web_ui: Any, **_: Any) -> Non
 def _take_part(environment: Environment, runner: WorkerRunner) -> None:
     worker = WorkerSession(environment, runner)
     watch_test_code(worker.counting.note_crash, worker.counting.secrets)
-    events.test_start.add_listener(lambda **_: worker.begin())
+    _listen_first(events.test_start, worker.begin)
     events.quitting.add_listener(lambda **_: worker.drain())
     WorkerInterrupts(worker).install()
+
+
+def _listen_first(event: EventHook, act: Callable[[], None]) -> None:
+    """Act before the listeners of the locustfile, so that what they ask for is recorded, too."""
+    event._handlers.insert(0, lambda **_: act())
 
 
 def _own_runs(environment: Environment, runner: Any, web_ui: Any) -> None:
@@ -81,7 +86,7 @@ def _own_runs(environment: Environment, runner: Any, web_ui: Any) -> None:
         sys.exit(error.exit_code)
     calm_locust(headless=session.headless)
     runner.register_message(REPORT, session.on_report)
-    events.test_start.add_listener(lambda **_: session.begin())
+    _listen_first(events.test_start, session.begin)
     events.test_stopping.add_listener(lambda **_: session.drain())
     events.test_stop.add_listener(lambda **_: session.finish())
     # The listeners of this event are called backwards: those of the locustfile come first, and
@@ -160,7 +165,7 @@ def _refusing_while_set_up(note: Note) -> Note:
     return see
 
 
-_loaded = end_with_107_where_a_locustfile_cannot_be_loaded(Secrets(os.environ))
+tell_uncaught(Secrets(os.environ))
 hold_users_until_ready()
 events.init_command_line_parser.add_listener(on_parser)
 events.init.add_listener(on_init)

@@ -28,7 +28,9 @@ def assert_interrupted(bench: Bench, ended: Ended, by: str) -> None:
     bench.assert_no_orphans()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda n: n.name)
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda n: n.name
+)
 def test_a_profile_that_is_interrupted_drains(bench: Bench, number: signal.Signals) -> None:
     process = bench.start(*bench.options("smoke", "--time-scale", "0.5", *SLOW))
     bench.await_line("recording to")
@@ -151,3 +153,20 @@ def test_a_run_in_the_web_ui_that_is_ended_drains(bench: Bench, way: str) -> Non
         ended = ui.quit()
 
     assert_interrupted(bench, ended, "the web UI" if way == "stop button" else "SIGTERM")
+
+
+def test_what_is_in_flight_at_the_end_of_a_stage_and_of_the_run_is_counted(bench: Bench) -> None:
+    shape = """\
+class Shape(LoadTestShape):
+    def tick(self):
+        stages = ((2, 8), (4, 2), (6, 6))
+        now_s = self.get_run_time()
+        return next(((users, 20) for until_s, users in stages if now_s < until_s), None)
+"""
+    ended = bench.run(asking(bench, module=shape), *SLOW)
+    rows = [row["users"] for row in ended.users() if "planned" in row]
+
+    assert ended.code == 0, ended.output
+    assert max(rows) == 8
+    assert_reconciled(ended)
+    bench.assert_no_orphans()
