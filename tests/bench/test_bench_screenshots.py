@@ -61,6 +61,17 @@ def test_no_report_is_wider_than_its_window(
     assert browser.evaluate("document.documentElement.scrollWidth") <= width_px
 
 
+@pytest.mark.parametrize("width_px", [420, 800, 1010, 1400])
+def test_the_checks_need_no_scrolling_at_any_width(
+    reports: dict[str, Path], browser: Browser, width_px: int
+) -> None:
+    browser.open(reports["breakpoint"], width_px=width_px, dark=False)
+    beyond = """[...document.querySelectorAll('.checks .scroll')]
+        .map(frame => frame.scrollWidth - frame.clientWidth)"""
+
+    assert browser.evaluate(beyond) == [0]
+
+
 @pytest.mark.parametrize("width_px", WIDTHS_PX)
 @pytest.mark.parametrize("name", ["load", "breakpoint"])
 def test_no_text_of_a_chart_is_cut_off_by_its_edge(
