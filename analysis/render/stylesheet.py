@@ -91,7 +91,7 @@ td.number, .short { white-space: nowrap; overflow-wrap: normal; min-width: 0; }
 .checks table { width: 100%; }
 .checks td, .checks th { min-width: 0; padding-right: 18px; }
 .checks tbody th { overflow-wrap: break-word; }
-.checks td:last-child { white-space: normal; min-width: 15em; }
+.checks td:last-child { white-space: normal; min-width: 11em; }
 .interval, .limits, .qualified { display: block; font-size: 0.85rem; white-space: nowrap; }
 .margin { display: block; width: 208px; max-width: 100%; height: 22px; margin-top: 1px; }
 .zone { fill: var(--tier); fill-opacity: 0.55; stroke: var(--page); stroke-width: 1; }
@@ -128,7 +128,7 @@ footer { margin-top: 36px; margin-bottom: 24px; color: var(--quiet); font-size: 
   .banner { padding: 10px 12px; border-left-width: 8px; }
 }
 /* Neither a narrow screen nor a sheet of paper scrolls sideways: each row becomes a card. */
-@media (max-width: 1000px), print {
+@media (max-width: 1180px), print {
   .scroll { background: none; overflow: visible; }
   .scroll thead { display: none; }
   .scroll table, .scroll tbody, .scroll caption { display: block; }
