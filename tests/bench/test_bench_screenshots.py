@@ -19,6 +19,7 @@ OUTCOMES = {
     "load": Outcome.FAIL,
     "spike": Outcome.FAIL,
     "breakpoint": Outcome.PASS,
+    "arrivals": Outcome.FAIL,
     "inconclusive": Outcome.INCONCLUSIVE,
     "crashed": Outcome.CRASHED,
     "empty": Outcome.FAIL,
