@@ -90,8 +90,8 @@ td.number, .short { white-space: nowrap; overflow-wrap: normal; min-width: 0; }
 .checks .scroll { background: none; }
 .checks table { width: 100%; }
 .checks td, .checks th { min-width: 0; padding-right: 18px; }
-.checks tbody th { overflow-wrap: break-word; }
-.checks td:last-child { white-space: normal; min-width: 11em; }
+.checks tbody th { min-width: 7em; overflow-wrap: break-word; }
+.checks td:last-child { white-space: normal; min-width: 11em; overflow-wrap: anywhere; }
 .interval, .limits, .qualified { display: block; font-size: 0.85rem; white-space: nowrap; }
 .margin { display: block; width: 208px; max-width: 100%; height: 22px; margin-top: 1px; }
 .zone { fill: var(--tier); fill-opacity: 0.55; stroke: var(--page); stroke-width: 1; }
@@ -120,6 +120,7 @@ pre {
   background: var(--panel); padding: 10px; overflow: auto; border-radius: 6px;
   font-size: 0.85rem; max-height: 40em;
 }
+.traceback { white-space: pre-wrap; overflow-wrap: anywhere; }
 footer { margin-top: 36px; margin-bottom: 24px; color: var(--quiet); font-size: 0.88rem; }
 
 @media (max-width: 760px) {
