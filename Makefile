@@ -7,7 +7,7 @@ DEV := $(VENV)/.dev
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup smoke load stress soak spike breakpoint health test lint format docs figures staging bench scale verdicts clean
+.PHONY: help setup smoke load stress soak spike breakpoint health test lint format docs figures screenshots staging bench scale verdicts clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,9 @@ docs: $(DEV) ## write the pages that are made from the code
 
 figures: $(DEV) ## draw the pictures of docs/statistics.md
 	@nice -n 19 $(BIN)/python -m bench.figures
+
+screenshots: $(DEV) ## draw the reports of made-up runs in Chromium, and the README's pictures of them
+	@nice -n 19 $(BIN)/python -m bench.screenshots --images
 
 staging: $(RUNTIME) ## start the embedded service in the foreground
 	@$(BIN)/otaload staging
