@@ -12,6 +12,7 @@ from typing import Any
 import gevent
 from gevent.lock import RLock
 from locust.env import Environment
+from locust.runners import MasterRunner
 
 from analysis.thresholds import load_thresholds
 from otaload.errors import OtaloadError, RefusedError
@@ -24,6 +25,9 @@ from otaload.live.plan import Plan, make_plan, settle_aim
 from otaload.live.recording import Recording
 from otaload.live.scenario import scenario_of
 from otaload.targets import load_targets
+
+GOODBYE_S = 0.2
+"""For the last messages of a master that ends at once to leave this machine."""
 
 
 @dataclass
@@ -180,11 +184,16 @@ class Session:
                 run.code = RefusedError.exit_code if run.refused else code
             return run.code
 
-    def abandon(self, by: str) -> None:
-        """The process ends at once."""
+    def abandon(self, by: str, *, code: int) -> None:
+        """The process ends at once, with a code; its workers are told so."""
+        self.failed = code
         recording, self._recording, self._plan = self._recording, None, None
         if recording is not None:
             recording.abandon(by)
+        runner = self.environment.runner
+        if isinstance(runner, MasterRunner):
+            runner.send_message("quit")
+            gevent.sleep(GOODBYE_S)
         self._adopt(None)
 
     def discard(self) -> None:

@@ -13,6 +13,7 @@ from locust.runners import WorkerRunner
 
 from otaload.errors import ConfigurationError, OtaloadError
 from otaload.live.console import calm_locust, quiet_start
+from otaload.live.forked import end_forked_workers_at_exit
 from otaload.live.judging import INCONCLUSIVE
 from otaload.live.options import add_options
 from otaload.live.reports import REPORT
@@ -35,6 +36,8 @@ def on_init(environment: Environment, runner: Any, web_ui: Any, **_: Any) -> Non
         events.quitting.add_listener(lambda **_: worker.drain())
         WorkerInterrupts(worker).install()
         return
+    if environment.parsed_options is not None and environment.parsed_options.processes:
+        end_forked_workers_at_exit()
     try:
         if environment.parsed_options is not None and environment.parsed_options.class_picker:
             raise ConfigurationError(
