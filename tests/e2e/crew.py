@@ -1,0 +1,105 @@
+"""A master and its workers as processes of their own, and ways to spoil a worker."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.e2e.running import Bench, Ended, free_ports
+
+PLAIN = """\
+import otaload.plugin
+from locust import constant, task
+from otaload.http import LeanHttpUser
+
+
+class Visitor(LeanHttpUser):
+    wait_time = constant(0.3)
+
+    @task
+    def visit(self):
+        self.client.get("/health", name="/health")
+"""
+"""A locustfile without a profile."""
+
+
+class Crew:
+    """A master and some workers, each started by hand; a worker's name is that of its log."""
+
+    def __init__(self, bench: Bench, *options: str, workers: int = 2, file: str | Path = "smoke"):
+        self.bench = bench
+        self.file = file
+        self.port = free_ports(1)[0]
+        self.master = bench.start(
+            *bench.options(file, *options),
+            *("--master", "--expect-workers", str(workers), "--master-bind-port", str(self.port)),
+        )
+        self.workers: dict[str, subprocess.Popen[bytes]] = {}
+
+    def hire(self, *names: str, port: int | None = None, **how: Any) -> None:
+        """Start workers."""
+        for name in names:
+            path = how.get("file", self.file)
+            file = str(path) if str(path).endswith(".py") else f"locustfiles/{path}.py"
+            self.workers[name] = self.bench.start(
+                *("-f", file, "--worker", "--master-port", str(port or self.port)),
+                log=name,
+                env=how.get("env"),
+            )
+
+    def wait(self) -> Ended:
+        """Wait for the master, then for all to be gone."""
+        ended = self.bench.wait(self.master)
+        self.bench.assert_no_orphans()
+        return ended
+
+
+def forked_workers(master: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """The workers that a master with `--processes` has forked."""
+    children = psutil.Process(master.pid).children()
+    return [child for child in children if "locust" in child.cmdline()]
+
+
+@contextmanager
+def frozen(process: psutil.Process | subprocess.Popen[bytes]) -> Iterator[None]:
+    """Stop a process for a while."""
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
+def spoilt(bench: Bench, file: str, code: str) -> Path:
+    """A locustfile like one of ours, with some code that runs where it is loaded."""
+    path = bench.folder / "spoilt.py"
+    path.write_text(f"from locustfiles.{file} import *  # noqa: F403\n{code}")
+    return path
+
+
+def with_clock(bench: Bench, ahead_s: float) -> dict[str, str]:
+    """The environment of a process whose clock is wrong from its very start."""
+    folder = bench.folder / "clock"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        f"import time\n\n_true = time.time\ntime.time = lambda: _true() + {ahead_s}\n"
+    )
+    return {"PYTHONPATH": str(folder)}
+
+
+def assert_lost_at_most(ended: Ended, counters: dict[str, Any], requests: int) -> None:
+    """Nothing is recorded that was not served, and no more than this is missing."""
+    totals = ended.totals()
+    served = {name: e["requests"] for name, e in counters["endpoints"].items()}
+    recorded = {name: entry.requests for name, entry in totals.items()}
+    assert recorded, "nothing was recorded"
+    for name, count in recorded.items():
+        assert count <= served[name], f"{name}: recorded {count}, served {served[name]}"
+    missing = sum(served.values()) - sum(recorded.values())
+    assert missing <= requests, f"{missing} requests are missing: {recorded} of {served}"
