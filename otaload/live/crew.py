@@ -12,6 +12,7 @@ from locust.env import Environment
 from locust.runners import STATE_MISSING, MasterRunner
 
 from otaload.live.clocks import CLOCK, TOLD_EVERY
+from otaload.live.master_watch import MASTER_LOST_S
 from otaload.live.reports import DRAIN, MalformedReportError, Report, unpack
 from otaload.live.workers import Ledger
 
@@ -95,12 +96,16 @@ class Crew:
         for worker_id in waiting:
             master.send_message(DRAIN, {"run": self._run}, client_id=worker_id)
         began = time.monotonic()
+        heard = dict.fromkeys(waiting, began)
         longest_s = self._environment.stop_timeout + DRAIN_GRACE_S
         while waiting and time.monotonic() < began + longest_s:
             gevent.sleep(0.05)
-            # Not only those that are present: a network that is cut just now may heal in time.
-            waiting = {i for i in waiting if i in master.clients} - self.ledger.finished()
-            if time.monotonic() > began + SILENT_S:
+            now = time.monotonic()
+            heard |= dict.fromkeys(self._present() & waiting, now)
+            # A network that is cut just now may heal, as long as the worker waits for it as well.
+            waiting = {i for i in waiting if i in master.clients and now < heard[i] + MASTER_LOST_S}
+            waiting -= self.ledger.finished()
+            if now > began + SILENT_S:
                 waiting -= self.ledger.silent()
 
     def _present(self) -> set[str]:

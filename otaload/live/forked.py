@@ -11,7 +11,7 @@ import time
 
 import psutil
 
-GRACE_S = 8.0
+GRACE_S = 5.0
 """For a worker that was told to quit; it has been drained, and has only its exit before it."""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import gevent
 
-MASTER_LOST_S = 20
+MASTER_LOST_S = 15
 """Seconds without a word of the master after which a worker ends; Locust itself takes 60."""
 
 

@@ -183,6 +183,11 @@ class Recording:
             self._notes.append(f"the embedded service was lost: {error}")
             return None
 
+    @property
+    def workers_gone(self) -> bool:
+        """Whether nobody is left to make the load."""
+        return self._crew.gone
+
     def abandon(self, by: str) -> None:
         """Write down what there is, because the process ends at once; the run stays incomplete."""
         self._flush(before_second=None)

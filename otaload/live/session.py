@@ -172,6 +172,9 @@ class Session:
             self._recording = self._plan = None
         if not self.headless:
             gevent.spawn(self.judge, self.last)
+        elif recording.workers_gone:
+            # Locust has stopped the run, and would wait for the end of its time.
+            gevent.spawn(self.stop)
 
     def judge(self, run: Finished | None = None) -> int | None:
         """Judge a run (the last one), once; answers with its exit code, None without a run."""

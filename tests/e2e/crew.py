@@ -42,21 +42,27 @@ class Crew:
         )
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
 
-    def hire(self, *names: str, port: int | None = None, **how: Any) -> None:
-        """Start workers."""
+    def hire(
+        self,
+        *names: str,
+        file: str | Path | None = None,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+        env: dict[str, str] | None = None,
+    ) -> None:
+        """Start workers, with a locustfile of their own, say, or by another way to the master."""
+        path = str(file or self.file)
+        locustfile = path if path.endswith(".py") else f"locustfiles/{path}.py"
+        master = ("--master-host", host, "--master-port", str(port or self.port))
         for name in names:
-            path = how.get("file", self.file)
-            file = str(path) if str(path).endswith(".py") else f"locustfiles/{path}.py"
             self.workers[name] = self.bench.start(
-                *("-f", file, "--worker", "--master-port", str(port or self.port)),
-                log=name,
-                env=how.get("env"),
+                "-f", locustfile, "--worker", *master, log=name, env=env
             )
 
-    def wait(self) -> Ended:
+    def wait(self, *, orphans_within_s: float = 8) -> Ended:
         """Wait for the master, then for all to be gone."""
         ended = self.bench.wait(self.master)
-        self.bench.assert_no_orphans()
+        self.bench.assert_no_orphans(within_s=orphans_within_s)
         return ended
 
 
@@ -85,7 +91,7 @@ def spoilt(bench: Bench, file: str, code: str) -> Path:
 
 def with_clock(bench: Bench, ahead_s: float) -> dict[str, str]:
     """The environment of a process whose clock is wrong from its very start."""
-    folder = bench.folder / "clock"
+    folder = bench.folder / f"clock{ahead_s}"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(
         f"import time\n\n_true = time.time\ntime.time = lambda: _true() + {ahead_s}\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import signal
 import socket
 import threading
@@ -19,10 +20,10 @@ from tests.e2e.crew import (
     spoilt,
     with_clock,
 )
-from tests.e2e.running import Bench, assert_reconciled, free_ports
+from tests.e2e.running import Bench, assert_reconciled
 
-SHORT = ("--user-scale", "2", "--time-scale", "0.2")
-"""Twenty users for twelve seconds."""
+SHORT = ("--user-scale", "2", "--time-scale", "0.15")
+"""Twenty users for nine seconds."""
 IN_TWO_SECONDS = 30
 """More requests than ten of these users make while a worker does not report."""
 
@@ -56,7 +57,7 @@ def test_a_killed_forked_worker_is_lost_and_the_run_goes_on(bench: Bench) -> Non
 
     assert ended.code == 91, ended.output
     assert "was lost" in reasons(ended)
-    assert ended.verdict["duration_s"] > 11
+    assert ended.verdict["duration_s"] > 8
     assert_lost_at_most(ended, ended.meta["service_counters"], IN_TWO_SECONDS)
 
 
@@ -90,10 +91,10 @@ def test_a_worker_that_stays_frozen_is_lost_and_does_not_hold_the_end_up(bench: 
 
 
 def test_a_worker_that_was_frozen_for_a_while_is_counted_and_the_run_is_not(bench: Bench) -> None:
-    crew = Crew(bench, "--user-scale", "2", "--time-scale", "0.3")
+    crew = Crew(bench, "--user-scale", "2", "--time-scale", "0.25")
     crew.hire("first", "second")
     bench.await_line("recording to")
-    time.sleep(3)
+    time.sleep(2)
     with frozen(crew.workers["first"]):
         time.sleep(7)
     ended = crew.wait()
@@ -151,24 +152,22 @@ def test_a_restarted_worker_takes_part_beside_the_lost_one_that_it_was(bench: Be
     assert_lost_at_most(ended, ended.meta["service_counters"], IN_TWO_SECONDS)
 
 
-@pytest.mark.parametrize("ahead_s", [7.3, -40.0], ids=["ahead", "behind"])
-def test_the_seconds_of_a_worker_with_a_wrong_clock_are_the_masters(
-    bench: Bench, ahead_s: float
-) -> None:
+def test_the_seconds_of_workers_with_wrong_clocks_are_the_masters(bench: Bench) -> None:
     crew = Crew(bench, *SHORT)
-    crew.hire("right")
-    crew.hire("wrong", env=with_clock(bench, ahead_s))
+    crew.hire("ahead", env=with_clock(bench, 7.3))
+    crew.hire("behind", env=with_clock(bench, -40.0))
     ended = crew.wait()
 
     assert ended.code == 0, ended.output
     assert_reconciled(ended)
-    wrong = max(ended.meta["workers"], key=lambda worker: abs(worker["clock_offset_s"]))
-    assert wrong["clock_offset_s"] == pytest.approx(-ahead_s, abs=0.5)
-    assert wrong["clock_shift_s"] == pytest.approx(-ahead_s, abs=0.75)
-    assert "; its seconds are written as the master's" in " ".join(ended.verdict["notes"])
+    behind, ahead = sorted(w["clock_offset_s"] for w in ended.meta["workers"])[::-1]
+    assert ahead == pytest.approx(-7.3, abs=0.7)
+    assert behind == pytest.approx(40.0, abs=0.7)
+    told = " ".join(ended.verdict["notes"])
+    assert told.count("its seconds are written as the master's") == 2
     seconds = [key.second - ended.meta["start"] for key, _ in ended.windows()]
     assert min(seconds) >= -2
-    assert max(seconds) <= 14
+    assert max(seconds) <= 11
 
 
 def test_a_report_that_cannot_be_read_is_missing_and_said(bench: Bench) -> None:
@@ -258,13 +257,13 @@ def test_a_run_without_a_profile_that_loses_a_worker_is_inconclusive(bench: Benc
 
 
 class SlowLine:
-    """Passes a TCP connection on, every piece some time later; in both directions."""
+    """Passes TCP connections on, every piece some time later; in both directions."""
 
     def __init__(self, *, to_port: int, delay_s: float) -> None:
-        self.port = free_ports(1)[0]
         self._to_port = to_port
         self._delay_s = delay_s
-        self._server = socket.create_server(("127.0.0.1", self.port))
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
 
     def __enter__(self) -> SlowLine:
         threading.Thread(target=self._serve, daemon=True).start()
@@ -281,18 +280,26 @@ class SlowLine:
             except OSError:
                 return
             for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=self._pass, args=(source, sink), daemon=True).start()
+                pieces: queue.Queue[tuple[float, bytes]] = queue.Queue()
+                for work, end in ((self._take, source), (self._give, sink)):
+                    threading.Thread(target=work, args=(end, pieces), daemon=True).start()
 
-    def _pass(self, source: socket.socket, sink: socket.socket) -> None:
-        try:
-            while data := source.recv(1 << 16):
-                threading.Timer(self._delay_s, _send, (sink, data)).start()
-        except OSError:
-            return
+    def _take(self, source: socket.socket, pieces: queue.Queue[tuple[float, bytes]]) -> None:
+        data = b"."
+        while data:
+            try:
+                data = source.recv(1 << 16)
+            except OSError:
+                data = b""
+            pieces.put((time.monotonic() + self._delay_s, data))
 
-
-def _send(sink: socket.socket, data: bytes) -> None:
-    try:
-        sink.sendall(data)
-    except OSError:
-        return
+    def _give(self, sink: socket.socket, pieces: queue.Queue[tuple[float, bytes]]) -> None:
+        data = b"."
+        while data:
+            due, data = pieces.get()
+            time.sleep(max(0.0, due - time.monotonic()))
+            try:
+                sink.sendall(data)
+            except OSError:
+                return
+        sink.close()
