@@ -276,9 +276,13 @@ class SlowLine:
         while True:
             try:
                 near, _ = self._server.accept()
+            except OSError:
+                return  # closed
+            try:
                 far = socket.create_connection(("127.0.0.1", self._to_port))
             except OSError:
-                return
+                near.close()  # the master does not listen yet
+                continue
             for source, sink in ((near, far), (far, near)):
                 pieces: queue.Queue[tuple[float, bytes]] = queue.Queue()
                 for work, end in ((self._take, source), (self._give, sink)):

@@ -140,6 +140,28 @@ def test_a_second_signal_ends_at_once_and_leaves_a_readable_run(
     assert otaload("judge", str(ended.path)).returncode == 105
 
 
+def test_ctrl_c_while_a_master_waits_for_workers_leaves_nothing_behind(bench: Bench) -> None:
+    crew = Crew(bench)
+    crew.hire("first")
+    bench.await_line("1 workers connected")
+    crew.master.send_signal(signal.SIGINT)
+    ended = bench.wait(crew.master)
+    bench.assert_no_orphans(within_s=MASTER_LOST_S + 15)
+
+    assert ended.code == 105, ended.output
+    assert not list(bench.reports.glob("2*"))
+
+
+def test_a_master_whose_workers_do_not_come_in_time_gives_up(bench: Bench) -> None:
+    crew = Crew(bench, "--expect-workers-max-wait", "3")
+    crew.hire("first")
+    ended = crew.wait()
+
+    assert ended.code == 1, ended.output
+    assert "Gave up waiting for workers to connect" in ended.output
+    assert not list(bench.reports.glob("2*"))
+
+
 @pytest.mark.parametrize("forked", [True, False], ids=["forked", "by hand"])
 def test_workers_end_by_themselves_when_their_master_is_killed(
     bench: Bench, otaload: Judge, *, forked: bool
