@@ -23,7 +23,7 @@ stress soak spike breakpoint health load: $(RUNTIME)
 test: $(DEV) ## run all tests
 	@$(BIN)/python -m pytest --ignore=tests/e2e
 	@# These mostly wait for processes of their own. Locust's plugin would patch pytest-xdist away.
-	@$(BIN)/python -m pytest tests/e2e -p no:locust -n 4
+	@$(BIN)/python -m pytest tests/e2e -p no:locust -n 4 --dist worksteal
 
 lint: $(DEV) ## check style and types
 	@$(BIN)/ruff check .

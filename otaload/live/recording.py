@@ -17,12 +17,13 @@ from otaload.live.arrival_record import ArrivalRecord
 from otaload.live.console import PROGRESS_S, progress_line, say
 from otaload.live.counting import Counting
 from otaload.live.crew import Crew
+from otaload.live.disk import DiskWatch
 from otaload.live.gathering import Gathering
 from otaload.live.health import HealthSampler
 from otaload.live.plan import Plan
 from otaload.live.steering import Steering, longest_look_s
 from otaload.live.tail import Tail
-from otaload.record import Window, WindowKey
+from otaload.record import OTHER, Window, WindowKey
 from staging.errors import StagingError
 
 FLUSH_S = 1.0
@@ -55,7 +56,9 @@ class Recording:
         self._on_refusal = on_refusal
         self._notes: list[str] = list(plan.run.meta["notes"])
         self._gathering = Gathering(self._take_gathered)
-        self._disk_failed = False
+        self._disk = DiskWatch(plan.run)
+        self._told_crash = False
+        self._secrets = counting.secrets
         self._tail = Tail(keep_s=longest_look_s(plan))
         self._arrivals = ArrivalRecord(
             environment, plan.scenario, start_s=self.start_s, keep_s=self._tail.keep_s
@@ -110,9 +113,9 @@ class Recording:
         if report is None:
             return
         if report.first_crash and self._counting.first_crash is None:
-            self._counting.first_crash = report.first_crash
+            self._counting.first_crash = self._secrets.redact(report.first_crash)
         for host, count in report.hosts.items():
-            self._counting.hosts[host] = self._counting.hosts.get(host, 0) + count
+            self._counting.add_host(host, count)
         self._gathering.add(report)
         if report.refused:
             self._on_refusal(report.refused)
@@ -131,6 +134,7 @@ class Recording:
     def finish(self, *, interrupted: str | None, refused: str | None) -> None:
         """Write what is left, and close the run."""
         self._flusher.kill()
+        self._disk.close()
         self._steering.stop_looking()
         self._sampler.stop()
         self._flush(before_second=None)
@@ -154,20 +158,24 @@ class Recording:
             **self._steering.as_json(end_s),
             service_counters=counters,
             notes=[*self._notes, *self._closing_notes(refused)],
-            complete=not self._disk_failed,
+            complete=not self._disk.failed,
         )
         self.plan.run.close()
+        self._counting.take_crashes()
+        locust_log.unhandled_greenlet_exception = False
 
     def _process_books(self) -> dict[str, Any]:
         return {
-            "crashes": {"count": self._crashes(), "first": self._counting.first_crash},
+            "crashes": self._crashes(),
             "hosts": self._counting.hosts,
             "workers": self._crew.ledger.as_json(),
             "processes": max(1, len(self._crew.ledger.workers)),
         }
 
     def _write_end(self, **meta: Any) -> None:
+        meta = self._secrets.redact_all(meta)
         try:
+            self.plan.run.sync()  # `complete` must not outlive what it speaks of
             self.plan.run.write_meta(recorded=self.plan.run.recorded, **meta)
         except OSError as error:
             # The run then stays incomplete on disk, which no verdict takes for a good one.
@@ -220,6 +228,8 @@ class Recording:
             gevent.sleep(FLUSH_S - time.time() % FLUSH_S)
             now_s = time.time()
             self._flush(before_second=int(now_s))
+            self._watch_disk(now_s)
+            self._tell_first_crash()
             self._steering.watch(now_s)
             if not self._crew.draining:
                 self._crew.watch()
@@ -265,10 +275,22 @@ class Recording:
         except OSError as error:
             self._disk_trouble(error)
 
+    def _tell_first_crash(self) -> None:
+        """Write down at once that the test code raised: a run that is killed later is no better."""
+        if self._told_crash or not self._counting.crashes:
+            return
+        self._told_crash = True
+        self._write_played({"crashes": self._crashes()})
+
+    def _watch_disk(self, now_s: float) -> None:
+        error = self._disk.watch(now_s)
+        if error is not None:
+            self._disk_trouble(error)
+
     def _disk_trouble(self, error: OSError) -> None:
-        if not self._disk_failed:
-            self._disk_failed = True
-            note = f"{self.plan.run.path} cannot be written ({error.strerror})"
+        if not self._disk.failed:
+            self._disk.failed = True
+            note = f"{self.plan.run.path} cannot be written ({error.strerror or error})"
             self._notes.append(f"{note}: what came after is missing")
             self._on_trouble(note)
 
@@ -285,14 +307,19 @@ class Recording:
         )
         return line + self._arrivals.told(now_s)
 
-    def _crashes(self) -> int:
+    def _crashes(self) -> dict[str, Any]:
         crashes = self._counting.crashes + self._crew.ledger.crashes
-        return crashes or int(bool(locust_log.unhandled_greenlet_exception))
+        # Whatever Locust has noticed and this process has not is in its log.
+        crashes = crashes or int(bool(locust_log.unhandled_greenlet_exception))
+        return {"count": crashes, "first": self._counting.first_crash}
 
     def _closing_notes(self, refused: str | None) -> list[str]:
         notes = [*self._crew.ledger.notes(), *self._steering.notes()]
-        if locust_log.unhandled_greenlet_exception:
+        if locust_log.unhandled_greenlet_exception and self._counting.first_crash is None:
             notes.append("an exception outside the users was raised; locust's log has it")
+        beyond = self._counting.hosts.get(OTHER)
+        if beyond:
+            notes.append(f"{beyond} requests to hosts beyond the bound are counted as other")
         folded = self._counting.recorder.folded
         if folded:
             notes.append(f"{folded} requests beyond the bound on names are counted as other")

@@ -18,12 +18,15 @@ from analysis.thresholds import load_thresholds
 from otaload.errors import OtaloadError, RefusedError
 from otaload.live.aim import Aim
 from otaload.live.console import say
+from otaload.live.context import secrets_of
 from otaload.live.counting import Counting
+from otaload.live.crashes import CRASHED
 from otaload.live.judging import judge_in_process
 from otaload.live.options import read_settings
 from otaload.live.plan import Plan, make_plan, settle_aim
 from otaload.live.recording import Recording
 from otaload.live.scenario import scenario_of
+from otaload.record.rundir import RUN, read_meta, write_json
 from otaload.targets import load_targets
 
 GOODBYE_S = 0.2
@@ -55,7 +58,8 @@ class Session:
         self.headless = bool(options.headless)
         self.last: Finished | None = None
         self.failed: int | None = None
-        self._counting = Counting(environment)
+        self.secrets = secrets_of(environment)
+        self.counting = Counting(environment, self.secrets)
         self._aim: Aim | None = None
         self._plan: Plan | None = None
         self._recording: Recording | None = None
@@ -127,7 +131,7 @@ class Session:
         self._recording = Recording(
             self.environment,
             self._plan,
-            self._counting,
+            self.counting,
             on_trouble=self._on_trouble,
             on_refusal=self._on_refusal,
             on_abort=self._on_abort,
@@ -186,6 +190,29 @@ class Session:
                 code = judge_in_process(run.path, fail_on_warning=run.fail_on_warning)
                 run.code = RefusedError.exit_code if run.refused else code
             return run.code
+
+    def take_late_crashes(self) -> int | None:
+        """What the test code raised after its run was judged makes the run a crashed one.
+
+        Answers with its exit code then; None where there is nothing of the kind.
+        """
+        crashes, first = self.counting.take_crashes()
+        run = self.last
+        if not crashes or run is None:
+            return CRASHED if crashes else None
+        try:
+            meta = read_meta(run.path)
+            known = meta.get("crashes") or {}
+            meta["crashes"] = {
+                "count": known.get("count", 0) + crashes,
+                "first": known.get("first") or first,
+            }
+            write_json(run.path / RUN, meta)
+        except (OtaloadError, OSError) as error:
+            say(f"otaload: error: {run.path} cannot be written ({error})")
+            return CRASHED
+        run.code = None
+        return self.judge(run)
 
     def abandon(self, by: str, *, code: int) -> None:
         """The process ends at once, with a code; its workers are told so."""

@@ -17,6 +17,7 @@ from locust.runners import WorkerRunner
 
 from otaload.live.arriving import SHARE, ProcessArrivals
 from otaload.live.clocks import CLOCK
+from otaload.live.context import secrets_of
 from otaload.live.counting import Counting
 from otaload.live.health import HealthSampler
 from otaload.live.judging import INCONCLUSIVE
@@ -64,7 +65,7 @@ class WorkerSession:
     def __init__(self, environment: Environment, runner: WorkerRunner) -> None:
         self.environment = environment
         self.runner = runner
-        self.counting = Counting(environment)
+        self.counting = Counting(environment, secrets_of(environment))
         self.refused: str | None = None
         self._arrivals = ProcessArrivals(environment)
         self._sampler = HealthSampler(
@@ -186,6 +187,7 @@ class WorkerSession:
                 self._sampler.take()
             if self._run:
                 self._report(final=True)
+            self.counting.take_crashes()
             # Nothing is left to wait for; Locust would sleep through it before the next run. The
             # next run's first message brings it again.
             self.environment.stop_timeout = 0.0

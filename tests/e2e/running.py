@@ -68,6 +68,11 @@ class Ended:
         lines = (self.path / "windows.jsonl").read_text().splitlines()
         return [window_from_json(json.loads(line)) for line in lines]
 
+    def users(self) -> list[dict[str, Any]]:
+        """Every row of users and of health."""
+        lines = (self.path / "users.jsonl").read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
     def totals(self) -> dict[str, Totals]:
         """Recorded totals by endpoint."""
         totals: dict[str, Totals] = {}
@@ -112,12 +117,19 @@ class Bench:
         return {**kept, MARK: self._mark, **(extra or {})}
 
     def start(
-        self, *arguments: str, env: dict[str, str] | None = None, log: str = "log"
+        self,
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        log: str = "log",
+        within: Sequence[str] = (),
     ) -> subprocess.Popen[bytes]:
-        """Start `locust` with some arguments; its output goes to a file of the bench."""
+        """Start `locust` with some arguments; its output goes to a file of the bench.
+
+        `within` is a command that runs the rest of its arguments, such as `nohup`.
+        """
         with (self.folder / log).open("wb") as file:
             process = subprocess.Popen(
-                [sys.executable, "-m", "locust", *arguments],
+                [*within, sys.executable, "-m", "locust", *arguments],
                 cwd=ROOT,
                 env=self.environment(env),
                 stdout=file,

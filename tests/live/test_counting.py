@@ -6,7 +6,7 @@ import time
 
 from locust.env import Environment
 
-from otaload.http import Response
+from otaload.http import LeanHttpUser, Response
 from otaload.http.message import prepare
 from otaload.live.counting import Counting
 
@@ -154,3 +154,53 @@ def test_a_connection_that_never_carried_an_answer_has_no_set_up_time() -> None:
 
     ((_, window),) = counting.recorder.take()
     assert (window.failures.n, window.connects.n) == (1, 0)
+
+
+def reports() -> list[Response]:
+    """Responses of every kind, as the lean client reports them."""
+    return [
+        answered(total_s=0.002, body_bytes=7, reused=True),
+        answered(total_s=0.003, connect_s=0.001, tls_s=0.002),
+        answered(total_s=0.004, cause="status 500", reused=True),
+        answered(total_s=9.0, connect_s=9.0, first_byte_at=0.0, cause="timeout: connect"),
+        answered(total_s=0.005, reused=True, context={"otaload_retry": True}),
+        answered(total_s=0.006, connect_s=0.004, retried=1),
+        answered(total_s=0.007, exception=KeyError(), reused=True),
+    ]
+
+
+def counted(*, overheard: bool) -> tuple[Counting, list[dict[str, object]]]:
+    """What is counted of those, and what a listener of somebody else's hears, if there is one."""
+    heard: list[dict[str, object]] = []
+    environment = Environment(user_classes=[LeanHttpUser], host="http://host:81")
+    counting = Counting(environment)
+    if overheard:
+        environment.events.request.add_listener(lambda **event: heard.append(event))
+    client = LeanHttpUser(environment).client
+    for response in reports():
+        client.report(response, "/named")
+    return counting, heard
+
+
+def test_a_response_is_counted_alike_whether_or_not_anybody_else_listens() -> None:
+    alone, nothing = counted(overheard=False)
+    among_others, heard = counted(overheard=True)
+
+    assert (len(heard), nothing) == (len(reports()), [])
+    assert alone.hosts == among_others.hosts == {"host:81": len(reports())}
+    assert alone.recorder.take() == among_others.recorder.take() != []
+
+
+def test_a_listener_that_comes_during_the_run_hears_what_follows() -> None:
+    environment = Environment(user_classes=[LeanHttpUser], host="http://host:81")
+    counting = Counting(environment)
+    client = LeanHttpUser(environment).client
+    heard: list[object] = []
+    client.report(answered(reused=True), "/x")
+    listener = environment.events.request.add_listener(lambda response, **_: heard.append(response))
+    client.report(answered(reused=True), "/x")
+    environment.events.request.remove_listener(listener)
+    client.report(answered(reused=True), "/x")
+
+    ((_, window),) = counting.recorder.take()
+    assert (window.n, len(heard)) == (3, 1)
