@@ -10,15 +10,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from otaload.live.master_watch import MASTER_LOST_S
 from staging.launch import StagingProcess, start
 from tests.e2e.crew import PLAIN, Crew, assert_lost_at_most
 from tests.e2e.namespaces import MASTER_IP, SERVICE_IP, Machines, two_machines
-from tests.e2e.running import Bench, Ended, assert_reconciled
+from tests.e2e.running import Bench, assert_reconciled
 
 USERS = 10
+GONE_WITHIN_S = MASTER_LOST_S + 15
 
 
 @dataclass
@@ -34,11 +34,6 @@ class Distance:
         self.machines.pull()
         time.sleep(seconds)
         self.machines.plug_in()
-
-    def wait(self) -> tuple[Ended, dict[str, Any]]:
-        """The run, and what the service counted."""
-        ended = self.crew.wait(orphans_within_s=MASTER_LOST_S + 15)
-        return ended, self.service.counters()
 
 
 @contextmanager
@@ -65,7 +60,9 @@ def test_a_short_cut_of_the_network_costs_nothing(bench: Bench) -> None:
     with distance(bench, seconds=10) as run:
         time.sleep(3)
         run.cut(2)
-        ended, counters = run.wait()
+        ended = run.crew.wait()
+        bench.assert_no_orphans(within_s=GONE_WITHIN_S)
+        counters = run.service.counters()
 
     assert ended.code == 0, ended.output
     assert_reconciled(ended, counters)
@@ -76,7 +73,9 @@ def test_a_long_cut_of_the_network_loses_no_request_and_is_no_pass(bench: Bench)
     with distance(bench, seconds=16) as run:
         time.sleep(3)
         run.cut(6)
-        ended, counters = run.wait()
+        ended = run.crew.wait()
+        bench.assert_no_orphans(within_s=GONE_WITHIN_S)
+        counters = run.service.counters()
 
     assert ended.code == 91, ended.output
     assert "was out of touch" in ended.output
@@ -87,7 +86,9 @@ def test_a_cut_while_the_last_reports_arrive_is_waited_out(bench: Bench) -> None
     with distance(bench, seconds=8) as run:
         time.sleep(7)
         run.cut(3)
-        ended, counters = run.wait()
+        ended = run.crew.wait()
+        bench.assert_no_orphans(within_s=GONE_WITHIN_S)
+        counters = run.service.counters()
 
     assert ended.code == 0, ended.output
     assert_reconciled(ended, counters)
@@ -97,7 +98,9 @@ def test_a_network_that_is_cut_for_good_ends_the_worker_and_loses_it(bench: Benc
     with distance(bench, seconds=10) as run:
         time.sleep(3)
         run.machines.pull()
-        ended, counters = run.wait()
+        ended = run.crew.wait()
+        bench.assert_no_orphans(within_s=GONE_WITHIN_S)
+        counters = run.service.counters()
 
     assert ended.code == 91, ended.output
     assert "was lost: its last report came" in ended.output

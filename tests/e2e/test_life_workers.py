@@ -40,6 +40,7 @@ def test_a_killed_worker_is_lost_and_with_it_what_it_had_not_reported(bench: Ben
     time.sleep(4)
     crew.workers["first"].kill()
     ended = crew.wait()
+    bench.assert_no_orphans()
 
     assert ended.code == 91, ended.output
     assert "was lost: its last report came" in reasons(ended)
@@ -68,6 +69,7 @@ def test_the_loss_of_the_only_worker_ends_the_run(bench: Bench) -> None:
     time.sleep(4)
     crew.workers["only"].kill()
     ended = crew.wait()
+    bench.assert_no_orphans()
 
     assert ended.code == 91, ended.output
     assert ended.meta["ended"] == "workers lost"
@@ -98,6 +100,7 @@ def test_a_worker_that_was_frozen_for_a_while_is_counted_and_the_run_is_not(benc
     with frozen(crew.workers["first"]):
         time.sleep(7)
     ended = crew.wait()
+    bench.assert_no_orphans()
 
     assert ended.code == 91, ended.output
     assert "was out of touch" in reasons(ended)
@@ -114,6 +117,7 @@ def test_a_worker_that_stands_still_too_often_is_a_saturated_generator(bench: Be
     with frozen(crew.workers["first"]):
         time.sleep(3.5)
     ended = crew.wait()
+    bench.assert_no_orphans()
 
     assert ended.code == 91, ended.output
     assert "was saturated in" in reasons(ended)
@@ -129,6 +133,7 @@ def test_a_frozen_master_did_not_play_its_profile(bench: Bench) -> None:
     with frozen(crew.master):
         time.sleep(4)
     ended = crew.wait()
+    bench.assert_no_orphans()
 
     assert ended.code == 91, ended.output
     assert "the master was saturated" in reasons(ended)
@@ -143,6 +148,7 @@ def test_a_restarted_worker_takes_part_beside_the_lost_one_that_it_was(bench: Be
     crew.workers["first"].kill()
     crew.hire("again")
     ended = crew.wait()
+    bench.assert_no_orphans()
 
     assert ended.code == 91, ended.output
     workers = ended.meta["workers"]
@@ -157,6 +163,7 @@ def test_the_seconds_of_workers_with_wrong_clocks_are_the_masters(bench: Bench) 
     crew.hire("ahead", env=with_clock(bench, 7.3))
     crew.hire("behind", env=with_clock(bench, -40.0))
     ended = crew.wait()
+    bench.assert_no_orphans()
 
     assert ended.code == 0, ended.output
     assert_reconciled(ended)
@@ -185,6 +192,7 @@ def test_a_report_that_cannot_be_read_is_missing_and_said(bench: Bench) -> None:
     crew.hire("ours")
     crew.hire("careless", file=careless)
     ended = crew.wait()
+    bench.assert_no_orphans()
 
     assert ended.code == 91, ended.output
     assert "1 of its reports is missing" in reasons(ended)
@@ -203,6 +211,7 @@ def test_a_worker_of_another_version_is_named_and_the_run_is_inconclusive(bench:
     crew.hire("ours")
     crew.hire("older", file=older)
     ended = crew.wait()
+    bench.assert_no_orphans()
 
     assert ended.code == 91, ended.output
     assert "runs otaload 0.0.9, the master " in reasons(ended)
@@ -215,6 +224,7 @@ def test_a_worker_whose_reports_take_long_is_waited_for(bench: Bench) -> None:
         crew.hire("near")
         crew.hire("far", port=line.port)
         ended = crew.wait()
+        bench.assert_no_orphans()
 
     assert ended.code == 0, ended.output
     assert not any(worker["lost"] or worker["gaps"] for worker in ended.meta["workers"])
@@ -249,6 +259,7 @@ def test_a_run_without_a_profile_that_loses_a_worker_is_inconclusive(bench: Benc
         time.sleep(4)
         crew.workers["first"].kill()
         ended = crew.wait()
+        bench.assert_no_orphans()
         counters = service.counters()
 
     assert ended.code == 91, ended.output

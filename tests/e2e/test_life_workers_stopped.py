@@ -33,8 +33,15 @@ def assert_stopped(ended: Ended, by: str) -> None:
     assert (ended.path / "report.html").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
-@pytest.mark.parametrize("whom", ["the group", "the master"])
+@pytest.mark.parametrize(
+    ("number", "whom"),
+    [
+        (signal.SIGINT, "the group"),
+        (signal.SIGTERM, "the group"),
+        (signal.SIGTERM, "the master"),
+    ],
+    ids=["SIGINT to the group", "SIGTERM to the group", "SIGTERM to the master"],
+)
 def test_a_signal_ends_a_run_of_forked_workers_whole(
     bench: Bench, number: signal.Signals, whom: str
 ) -> None:
@@ -64,6 +71,7 @@ def test_a_signal_to_a_master_without_a_profile_ends_the_run_whole(
         time.sleep(3)
         crew.master.send_signal(number)
         ended = crew.wait()
+        bench.assert_no_orphans()
         counters = service.counters()
 
     assert_stopped(ended, number.name)
@@ -79,23 +87,24 @@ def test_ctrl_c_for_master_and_workers_at_once_loses_nothing(bench: Bench) -> No
     for process in (crew.workers["first"], crew.master, crew.workers["second"]):
         process.send_signal(signal.SIGINT)
     ended = crew.wait()
+    bench.assert_no_orphans()
 
     assert ended.code == 105, ended.output
     assert_reconciled(ended)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
-def test_a_worker_that_is_stopped_alone_reports_all_and_has_left_early(
-    bench: Bench, number: signal.Signals
-) -> None:
-    crew = Crew(bench, "--user-scale", "2", "--time-scale", "0.2", *SLOW)
-    crew.hire("first", "second")
+def test_a_worker_that_is_stopped_alone_reports_all_and_has_left_early(bench: Bench) -> None:
+    crew = Crew(bench, "--user-scale", "3", "--time-scale", "0.2", *SLOW, workers=3)
+    crew.hire("first", "second", "third")
     bench.await_line("recording to")
     time.sleep(3)
-    crew.workers["first"].send_signal(number)
+    crew.workers["first"].send_signal(signal.SIGINT)
+    crew.workers["second"].send_signal(signal.SIGTERM)
     ended = crew.wait()
+    bench.assert_no_orphans()
 
     assert ended.code == 91, ended.output
+    assert [worker["left_early"] for worker in ended.meta["workers"]].count(True) == 2
     assert "left before the run was over" in ended.output
     assert_reconciled(ended)
 
@@ -107,6 +116,7 @@ def test_a_run_whose_only_worker_is_stopped_ends(bench: Bench) -> None:
     time.sleep(3)
     crew.workers["only"].send_signal(signal.SIGTERM)
     ended = crew.wait()
+    bench.assert_no_orphans()
 
     assert ended.code == 91, ended.output
     assert ended.meta["ended"] == "workers lost"
@@ -156,6 +166,7 @@ def test_a_master_whose_workers_do_not_come_in_time_gives_up(bench: Bench) -> No
     crew = Crew(bench, "--expect-workers-max-wait", "3")
     crew.hire("first")
     ended = crew.wait()
+    bench.assert_no_orphans()
 
     assert ended.code == 1, ended.output
     assert "Gave up waiting for workers to connect" in ended.output
