@@ -12,6 +12,7 @@ from typing import Any
 import gevent
 from locust import events
 from locust.env import Environment
+from locust.event import EventHook
 from locust.runners import WorkerRunner
 
 from otaload.errors import ConfigurationError, OtaloadError
@@ -56,9 +57,14 @@ def on_init(environment: Environment, runner: Any, web_ui: Any, **_: Any) -> Non
 def _take_part(environment: Environment, runner: WorkerRunner) -> None:
     worker = WorkerSession(environment, runner)
     watch_test_code(worker.counting.note_crash, worker.counting.secrets)
-    events.test_start.add_listener(lambda **_: worker.begin())
+    _listen_first(events.test_start, worker.begin)
     events.quitting.add_listener(lambda **_: worker.drain())
     WorkerInterrupts(worker).install()
+
+
+def _listen_first(event: EventHook, act: Callable[[], None]) -> None:
+    """Act before the listeners of the locustfile, so that what they ask for is recorded, too."""
+    event._handlers.insert(0, lambda **_: act())
 
 
 def _own_runs(environment: Environment, runner: Any, web_ui: Any) -> None:
@@ -84,7 +90,7 @@ def _own_runs(environment: Environment, runner: Any, web_ui: Any) -> None:
         sys.exit(error.exit_code)
     calm_locust(headless=session.headless)
     runner.register_message(REPORT, session.on_report)
-    events.test_start.add_listener(lambda **_: session.begin())
+    _listen_first(events.test_start, session.begin)
     events.test_stopping.add_listener(lambda **_: session.drain())
     events.test_stop.add_listener(lambda **_: session.finish())
     # The listeners of this event are called backwards: those of the locustfile come first, and

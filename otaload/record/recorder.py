@@ -17,7 +17,7 @@ OTHER = "other"
 MAX_ENDPOINTS = 500
 MAX_CAUSES = 100
 MAX_TEXT_LENGTH = 200
-MAX_CLEANED_LENGTH = 5000
+MAX_CLEANED_LENGTH = 1000
 """Of a long text as much is looked through as a secret at the end of what is shown may have."""
 AHEAD_S = 60
 

@@ -151,3 +151,20 @@ def test_a_run_in_the_web_ui_that_is_ended_drains(bench: Bench, way: str) -> Non
         ended = ui.quit()
 
     assert_interrupted(bench, ended, "the web UI" if way == "stop button" else "SIGTERM")
+
+
+def test_what_is_in_flight_at_the_end_of_a_stage_and_of_the_run_is_counted(bench: Bench) -> None:
+    shape = """\
+class Shape(LoadTestShape):
+    def tick(self):
+        stages = ((2, 8), (4, 2), (6, 6))
+        now_s = self.get_run_time()
+        return next(((users, 20) for until_s, users in stages if now_s < until_s), None)
+"""
+    ended = bench.run(asking(bench, module=shape), *SLOW)
+    rows = [row["users"] for row in ended.users() if "planned" in row]
+
+    assert ended.code == 0, ended.output
+    assert max(rows) == 8
+    assert_reconciled(ended)
+    bench.assert_no_orphans()

@@ -16,11 +16,13 @@ from tests.e2e.running import Bench, Ended, assert_reconciled, free_ports
 class Ui:
     """A Locust with its web UI on a port of its own."""
 
-    def __init__(self, bench: Bench, scenario: str, *options: str) -> None:
+    def __init__(
+        self, bench: Bench, scenario: str, *options: str, env: dict[str, str] | None = None
+    ) -> None:
         self.port = free_ports(1)[0]
         arguments = [a for a in bench.options(scenario, *options) if a != "--headless"]
         self.bench = bench
-        key = {"LOAD_TEST_API_KEY": "a-key"}
+        key = env or {"LOAD_TEST_API_KEY": "a-key"}
         self.process = bench.start(*arguments, "--web-port", str(self.port), env=key)
         self.until(lambda: self.get("/") is not None)
 
