@@ -45,6 +45,7 @@ def test_a_worker_that_joins_a_run_takes_part_and_is_counted(bench: Bench) -> No
     time.sleep(6)
     start_worker(bench, port, "second")
     ended = bench.wait(master)
+    bench.assert_no_orphans()
 
     assert ended.code == 0, ended.output
     assert len(ended.meta["workers"]) == 2
@@ -60,6 +61,7 @@ def test_a_worker_that_joins_in_the_last_moment_does_not_hold_the_end_up(bench: 
     start_worker(bench, port, "second")
     begun = time.monotonic()
     ended = bench.wait(master)
+    bench.assert_no_orphans()
 
     assert time.monotonic() - begun < 25
     assert ended.meta["complete"] is True
