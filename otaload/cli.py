@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from otaload import __version__
+from otaload.announcing import announce, announce_unjudged, guarded
 from otaload.comparing import add_compare, add_history, compare, groups_spelled_out, history
 from otaload.errors import ConfigurationError, OtaloadError
 from otaload.yamlfile import did_you_mean
@@ -143,6 +144,11 @@ def build_parser() -> argparse.ArgumentParser:
     judge.add_argument(
         "--fail-on-warning", action="store_true", help="end with 90 when the verdict is a warning"
     )
+    judge.add_argument(
+        "--notify",
+        action="store_true",
+        help="send the verdict to the Slack webhook in SLACK_WEBHOOK_URL, as a run does at its end",
+    )
 
     early_stop = commands.add_parser(
         "early-stop",
@@ -256,9 +262,15 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
 def _judge(options: argparse.Namespace) -> int:
     from analysis.render import text
 
-    path, verdict = _judged(options, fail_on_warning=options.fail_on_warning)
-    sys.stdout.write(f"\n{text(verdict, colour=sys.stdout.isatty()).rstrip()}\n")
-    sys.stdout.write(f"\nreport: {path / 'report.html'}\n")
+    try:
+        path, verdict = _judged(options, fail_on_warning=options.fail_on_warning)
+    except OtaloadError as error:
+        announce_unjudged(Path(options.run).name, str(error), os.environ, notify=options.notify)
+        raise
+    shown = text(verdict, colour=sys.stdout.isatty()).rstrip()
+    sys.stdout.write(guarded(f"\n{shown}\n\nreport: {path / 'report.html'}\n", os.environ))
+    sys.stdout.flush()
+    announce(verdict, os.environ, notify=options.notify)
     return verdict.exit_code
 
 

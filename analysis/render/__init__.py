@@ -2,8 +2,10 @@
 
 from analysis.render.as_json import json
 from analysis.render.console import text
+from analysis.render.github import github
 from analysis.render.junit import junit
 from analysis.render.page import html
+from analysis.render.slack import slack
 from analysis.render.summary import markdown
 
-__all__ = ["html", "json", "junit", "markdown", "text"]
+__all__ = ["github", "html", "json", "junit", "markdown", "slack", "text"]
