@@ -19,6 +19,7 @@ from otaload import __version__
 from otaload.announcing import announce, announce_unjudged, guarded
 from otaload.comparing import add_compare, add_history, compare, groups_spelled_out, history
 from otaload.errors import ConfigurationError, OtaloadError
+from otaload.exporting import add_export, export
 from otaload.yamlfile import did_you_mean
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.command == "run":
             return _run(options, rest)
         command = {"judge": _judge, "report": _report, "check": _check, "seed": _seed}
-        command |= {"compare": compare, "history": history}
+        command |= {"compare": compare, "history": history, "export": export}
         command["early-stop"] = _early_stop
         return command[options.command](options)
     except OtaloadError as error:
@@ -217,6 +218,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_compare(commands, reports_dir=ROOT / "reports")
     add_history(commands, reports_dir=ROOT / "reports")
+    add_export(commands, reports_dir=ROOT / "reports")
     commands.add_parser(
         "staging",
         help="start the embedded service in the foreground",

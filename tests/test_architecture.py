@@ -36,6 +36,7 @@ ALLOWED = {
         "otaload.phase",
     },
     "otaload.comparing": {"otaload.errors", "analysis"},
+    "otaload.exporting": {"otaload.errors", "analysis"},
     "otaload.slack": {"otaload.errors"},
     "otaload.announcing": {"otaload.slack", "analysis"},
     "locustfiles": {
