@@ -13,7 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from junitparser import Error, Failure, JUnitXml
+from markdown_it import MarkdownIt
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from synthetic_runs import (
     CHECK,
@@ -32,8 +35,10 @@ from test_analysis_render import failing_run
 from analysis import render
 from analysis.judge import judge
 from analysis.outputs import judge_directory, report_directory, thresholds_for
+from analysis.quantities import printable
 from analysis.render.github import MOST_OF_A_KIND
 from analysis.render.slack import unjudged
+from analysis.render.summary import escape
 from analysis.runs import load_run
 from analysis.verdict import Verdict
 from analysis.windows import BUCKET_VALUES_MS
@@ -221,12 +226,34 @@ def test_a_warning_is_annotated_as_one(tmp_path):
     assert {COMMAND.fullmatch(line)[1] for line in lines} == {"warning"}
 
 
+def tokens_of(shown: str) -> list:
+    """What a reader of GitHub's Markdown makes of a text, inline elements among it."""
+    found = MarkdownIt("gfm-like").parse(shown)
+    return [*found, *(child for token in found for child in token.children or ())]
+
+
 def test_the_summary_shows_hostile_names_as_they_are(tmp_path):
-    shown = render.markdown(judge_directory(hostile_run(tmp_path)))
-    assert not re.search(r"(?<!\\)[<>`]", shown)
-    assert not re.search(r"[\x00-\x09\x0b-\x1f\x85]", shown)
-    rows = [line for line in shown.splitlines() if line.startswith("| ") and DOWNLOAD not in line]
-    assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 2  # checks, endpoints
+    tokens = tokens_of(render.markdown(judge_directory(hostile_run(tmp_path))))
+    kinds = {token.type.removesuffix("_open").removesuffix("_close") for token in tokens}
+    assert kinds == {
+        *("heading", "paragraph", "inline", "text", "hardbreak"),
+        *("table", "thead", "tbody", "tr", "th", "td", "bullet_list", "list_item"),
+    }
+    cells = [token.content for token in tokens if token.type == "inline"]
+    assert not any(re.search(r"[\x00-\x09\x0b-\x1f\x85]", cell) for cell in cells)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.text(alphabet="a1 .-=+*_`~|<>[]()!#&;:/\\\r\n\t\x00$@{}'\"w", max_size=12)
+    | st.sampled_from(["https://a.test", "www.a.test", "a@b.test", "- x", "12. x", "===", "&amp;"])
+)
+def test_any_text_is_shown_as_it_is_by_markdown(content):
+    shown = f"{escape(content)}\n"
+    (paragraph,) = [t for t in MarkdownIt("gfm-like").parse(shown) if t.type == "inline"] or [None]
+    parts = [] if paragraph is None else paragraph.children
+    assert "".join(part.content for part in parts) == printable(content)
+    assert {part.type for part in parts} <= {"text"}
 
 
 # OpenMetrics
