@@ -266,8 +266,10 @@ def _judge(options: argparse.Namespace) -> int:
 
     try:
         path, verdict = _judged(options, fail_on_warning=options.fail_on_warning)
-    except OtaloadError as error:
-        announce_unjudged(Path(options.run).name, str(error), os.environ, notify=options.notify)
+    except Exception as error:
+        broke = f"the judge itself broke ({type(error).__name__})"
+        reason = str(error) if isinstance(error, OtaloadError) else broke
+        announce_unjudged(Path(options.run).name, reason, os.environ, notify=options.notify)
         raise
     shown = text(verdict, colour=sys.stdout.isatty()).rstrip()
     sys.stdout.write(guarded(f"\n{shown}\n\nreport: {path / 'report.html'}\n", os.environ))
