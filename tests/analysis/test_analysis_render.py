@@ -479,6 +479,7 @@ def test_the_outputs_are_written_whole_and_can_be_rebuilt(tmp_path):
     paths = write_outputs(run, verdict, THRESHOLDS)
     assert sorted(p.name for p in paths) == [
         "junit.xml",
+        "metrics.txt",
         "report.html",
         "summary.md",
         "verdict.json",
