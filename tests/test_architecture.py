@@ -26,8 +26,8 @@ ALLOWED = {
     "otaload.live": {
         *("otaload", "otaload.errors", "otaload.yamlfile", "otaload.targets", "otaload.record"),
         *("otaload.http", "otaload.arrivals", "analysis.thresholds", "analysis.limits"),
-        "analysis.abort_rules",
-        "analysis.looks",
+        *("analysis.abort_rules", "analysis.looks", "analysis.metric_values"),
+        *("analysis.quantities", "otaload.phase"),
         *("staging.launch", "staging.errors", "staging.fault_spec"),
     },
     "otaload.plugin": {"otaload.live"},
