@@ -39,6 +39,7 @@ options of the run (these and all others of `locust --help` go to locust as they
   --time-scale, --user-scale  rehearse the scenario shorter, smaller
   --faults SPEC               make the embedded service misbehave (docs/faults.md)
   --thresholds FILE, --targets FILE, --reports-dir DIR, --seed N, --fail-on-warning
+  --progress HOW              panel (on a terminal), lines (elsewhere), or none
   -t, --run-time 5m           end after that long at the latest
   --processes N               make the load with N processes
 docs/command-line.md explains them.

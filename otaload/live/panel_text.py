@@ -129,7 +129,7 @@ def _summary(standings: Sequence[Standing]) -> Line:
         return []
     tier = worst_tier(standings)
     tiers = [one.tier for one in standings]
-    words = {Tier.PASS: "✓", Tier.WARNING: "!", Tier.FAIL: "✗", None: "without data"}
+    words = {Tier.PASS: "✓", Tier.WARNING: "!", Tier.FAIL: "✗", None: "no data"}
     counts = [f"{tiers.count(each)} {words[each]}" for each in words if each in tiers]
     word = tier.value if tier is not None else "no data"
     return [
