@@ -48,6 +48,7 @@ def windows(
     made = Window()
     made.successes = Histogram.of([int(latency_ms * 1000)] * (n - failed))
     made.failures = Histogram.of([1000] * failed)
+    made.causes = {"status 500": failed} if failed else {}
     return [(WindowKey(int(START_S) + second, "POST", endpoint), made)]
 
 
@@ -142,7 +143,9 @@ def test_at_the_end_of_a_run_the_standings_are_the_verdicts_checks(tmp_path) -> 
     standings = Standings(thresholds, start_s=START_S, stages=RAMP_AND_HOLD)
     for second in range(30):
         for endpoint in ("/check", "/other"):
-            made = windows(second, 100 + 40 * second, failed=second % 7 == 3, endpoint=endpoint)
+            made = windows(
+                second, 100 + 40 * second, failed=int(second % 7 == 3), endpoint=endpoint
+            )
             run.append_windows(made)
             standings.add(made)
     run.write_meta(start=START_S, end=START_S + 30, ended="finished", complete=True)
