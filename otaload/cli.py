@@ -16,7 +16,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from otaload import __version__
-from otaload.comparing import add_compare, add_history, compare, groups_spelled_out, history
+from otaload.browsing import open_page
+from otaload.comparing import (
+    add_compare,
+    add_history,
+    add_index,
+    compare,
+    groups_spelled_out,
+    history,
+    index,
+    refresh_index,
+)
 from otaload.errors import ConfigurationError, OtaloadError
 from otaload.yamlfile import did_you_mean
 
@@ -72,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.command == "run":
             return _run(options, rest)
         command = {"judge": _judge, "report": _report, "check": _check, "seed": _seed}
-        command |= {"compare": compare, "history": history}
+        command |= {"compare": compare, "history": history, "index": index}
         command["early-stop"] = _early_stop
         return command[options.command](options)
     except OtaloadError as error:
@@ -145,6 +155,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--fail-on-warning", action="store_true", help="end with 90 when the verdict is a warning"
     )
 
+    report.add_argument("--open", action="store_true", help="open it in a browser")
+
     early_stop = commands.add_parser(
         "early-stop",
         help="look at the drift of a soak that is under way",
@@ -212,6 +224,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_compare(commands, reports_dir=ROOT / "reports")
     add_history(commands, reports_dir=ROOT / "reports")
+    add_index(commands, reports_dir=ROOT / "reports")
     commands.add_parser(
         "staging",
         help="start the embedded service in the foreground",
@@ -266,6 +279,9 @@ def _judge(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     path, _ = _judged(options, fail_on_warning=False)
     sys.stdout.write(f"{path / 'report.html'}\n")
+    sys.stdout.flush()
+    if options.open:
+        open_page(path / "report.html")
     return 0
 
 
@@ -279,6 +295,7 @@ def _judged(options: argparse.Namespace, *, fail_on_warning: bool) -> tuple[Path
         fail_on_warning=fail_on_warning,
         partial=options.partial,
     )
+    refresh_index(path, options.reports_dir)
     return path, verdict
 
 

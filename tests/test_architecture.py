@@ -35,7 +35,8 @@ ALLOWED = {
         *("otaload", "otaload.errors", "otaload.yamlfile", "otaload.record"),
         "otaload.phase",
     },
-    "otaload.comparing": {"otaload.errors", "analysis"},
+    "otaload.browsing": set(),
+    "otaload.comparing": {"otaload.browsing", "otaload.errors", "analysis"},
     "locustfiles": {
         *("otaload.errors", "otaload.targets", "otaload.http", "otaload.live.context"),
         *("otaload.plugin", "otaload.phase", "otaload.arrivals"),
