@@ -19,7 +19,13 @@ from otaload.live.scenario import PlannedStage, Scenario
 from otaload.phase import Phase, warm_up_length
 from otaload.record import Histogram, Window, WindowKey
 
-SYMBOLS = {Tier.PASS: "✓", Tier.WARNING: "!", Tier.FAIL: "✗", None: "·"}
+SYMBOLS = {
+    Tier.PASS: "✓",
+    Tier.WARNING: "!",
+    Tier.FAIL: "✗",
+    Tier.INCONCLUSIVE: "?",
+    None: "·",
+}
 
 
 @dataclass(frozen=True)
