@@ -16,8 +16,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from otaload import __version__
-from otaload.comparing import add_compare, add_history, compare, groups_spelled_out, history
+from otaload.announcing import announce, announce_unjudged, guarded
+from otaload.browsing import open_page
+from otaload.comparing import (
+    add_compare,
+    add_history,
+    add_index,
+    compare,
+    groups_spelled_out,
+    history,
+    index,
+    refresh_index,
+)
 from otaload.errors import ConfigurationError, OtaloadError
+from otaload.exporting import add_export, export
 from otaload.redaction import Secrets
 from otaload.yamlfile import did_you_mean
 
@@ -40,6 +52,7 @@ options of the run (these and all others of `locust --help` go to locust as they
   --time-scale, --user-scale  rehearse the scenario shorter, smaller
   --faults SPEC               make the embedded service misbehave (docs/faults.md)
   --thresholds FILE, --targets FILE, --reports-dir DIR, --seed N, --fail-on-warning
+  --progress HOW              panel (on a terminal), lines (elsewhere), or none
   -t, --run-time 5m           end after that long at the latest
   --processes N               make the load with N processes
 docs/command-line.md explains them.
@@ -72,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.command == "run":
             return _run(options, rest)
         command = {"judge": _judge, "report": _report, "check": _check, "seed": _seed}
-        command |= {"compare": compare, "history": history}
+        command |= {"compare": compare, "history": history, "index": index, "export": export}
         command["early-stop"] = _early_stop
         return command[options.command](options)
     except OtaloadError as error:
@@ -144,6 +157,13 @@ def build_parser() -> argparse.ArgumentParser:
     judge.add_argument(
         "--fail-on-warning", action="store_true", help="end with 90 when the verdict is a warning"
     )
+    judge.add_argument(
+        "--notify",
+        action="store_true",
+        help="send the verdict to the Slack webhook in SLACK_WEBHOOK_URL, as a run does at its end",
+    )
+
+    report.add_argument("--open", action="store_true", help="open it in a browser")
 
     early_stop = commands.add_parser(
         "early-stop",
@@ -212,6 +232,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_compare(commands, reports_dir=ROOT / "reports")
     add_history(commands, reports_dir=ROOT / "reports")
+    add_index(commands, reports_dir=ROOT / "reports")
+    add_export(commands, reports_dir=ROOT / "reports")
     commands.add_parser(
         "staging",
         help="start the embedded service in the foreground",
@@ -257,15 +279,26 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
 def _judge(options: argparse.Namespace) -> int:
     from analysis.render import text
 
-    path, verdict = _judged(options, fail_on_warning=options.fail_on_warning)
-    sys.stdout.write(f"\n{text(verdict, colour=sys.stdout.isatty()).rstrip()}\n")
-    sys.stdout.write(f"\nreport: {path / 'report.html'}\n")
+    try:
+        path, verdict = _judged(options, fail_on_warning=options.fail_on_warning)
+    except Exception as error:
+        broke = f"the judge itself broke ({type(error).__name__})"
+        reason = str(error) if isinstance(error, OtaloadError) else broke
+        announce_unjudged(Path(options.run).name, reason, os.environ, notify=options.notify)
+        raise
+    shown = text(verdict, colour=sys.stdout.isatty()).rstrip()
+    sys.stdout.write(guarded(f"\n{shown}\n\nreport: {path / 'report.html'}\n", os.environ))
+    sys.stdout.flush()
+    announce(verdict, os.environ, notify=options.notify)
     return verdict.exit_code
 
 
 def _report(options: argparse.Namespace) -> int:
     path, _ = _judged(options, fail_on_warning=False)
     sys.stdout.write(f"{path / 'report.html'}\n")
+    sys.stdout.flush()
+    if options.open:
+        open_page(path / "report.html")
     return 0
 
 
@@ -279,6 +312,7 @@ def _judged(options: argparse.Namespace, *, fail_on_warning: bool) -> tuple[Path
         fail_on_warning=fail_on_warning,
         partial=options.partial,
     )
+    refresh_index(path, options.reports_dir)
     return path, verdict
 
 

@@ -27,8 +27,8 @@ ALLOWED = {
     "otaload.live": {
         *("otaload", "otaload.errors", "otaload.yamlfile", "otaload.targets", "otaload.record"),
         *("otaload.http", "otaload.arrivals", "analysis.thresholds", "analysis.limits"),
-        *("analysis.abort_rules", "otaload.redaction"),
-        "analysis.looks",
+        *("analysis.abort_rules", "analysis.looks", "analysis.metric_values"),
+        *("analysis.quantities", "otaload.phase", "otaload.redaction"),
         *("staging.launch", "staging.errors", "staging.fault_spec"),
     },
     "otaload.plugin": {"otaload.live"},
@@ -36,7 +36,11 @@ ALLOWED = {
         *("otaload", "otaload.errors", "otaload.yamlfile", "otaload.record"),
         "otaload.phase",
     },
-    "otaload.comparing": {"otaload.errors", "analysis"},
+    "otaload.browsing": set(),
+    "otaload.comparing": {"otaload.browsing", "otaload.errors", "analysis"},
+    "otaload.exporting": {"otaload.errors", "analysis"},
+    "otaload.slack": {"otaload.errors"},
+    "otaload.announcing": {"otaload.slack", "analysis"},
     "locustfiles": {
         *("otaload.errors", "otaload.targets", "otaload.http", "otaload.live.context"),
         *("otaload.plugin", "otaload.phase", "otaload.arrivals"),

@@ -190,16 +190,28 @@ def generator(run: Run, thresholds: Thresholds) -> Markup:
             format_count(worker.users_max),
             "–" if worker.reports is None else format_count(worker.reports),
             format_count(worker.gaps),
+            _clock(worker),
             _stayed(worker),
         )
         for worker in run.meta.workers
     ]
-    columns = ("Process", "Users, at most", "Reports", "Missing reports", "Stayed")
-    return joined((content, table(columns, rows, numeric=(1, 2, 3))))
+    columns = ("Process", "Users, at most", "Reports", "Missing reports", "Clock", "Stayed")
+    return joined((content, table(columns, rows, numeric=(1, 2, 3, 4))))
+
+
+def _clock(worker: Worker) -> str:
+    """What its clock was off by, where its seconds had to be corrected."""
+    offset_s = worker.clock_offset_s
+    if offset_s is None:
+        return "–"
+    # The offset is what must be added; a clock that is ahead needs less.
+    return f"{-offset_s:+.1f} s" if worker.clock_shift_s else "right"
 
 
 def _stayed(worker: Worker) -> str:
-    trouble = "lost" if worker.lost else ""
+    trouble = f"out of touch for {format_duration(worker.away_s)}" if worker.away_s else ""
+    if worker.lost:
+        trouble = "lost"
     if worker.left_early:
         trouble = "left early"
     if worker.reports == 0:

@@ -12,6 +12,7 @@ from typing import Any
 import gevent
 from gevent.lock import RLock
 from locust.env import Environment
+from locust.runners import MasterRunner
 
 from analysis.thresholds import load_thresholds
 from otaload.errors import OtaloadError, RefusedError
@@ -25,8 +26,12 @@ from otaload.live.options import read_settings
 from otaload.live.plan import Plan, make_plan, settle_aim
 from otaload.live.recording import Recording
 from otaload.live.scenario import scenario_of
+from otaload.live.standing import Standing
 from otaload.record.rundir import RUN, read_meta, write_json
 from otaload.targets import load_targets
+
+GOODBYE_S = 0.2
+"""For the last messages of a master that ends at once to leave this machine."""
 
 
 @dataclass
@@ -68,6 +73,10 @@ class Session:
     def running(self) -> bool:
         """Whether a run is under way."""
         return self._recording is not None
+
+    def standings(self) -> tuple[Standing, ...]:
+        """How each threshold of the run under way stands; none without a run."""
+        return () if self._recording is None else self._recording.standings()
 
     def prepare(self, options: Namespace | None = None) -> None:
         """Plan the next run, with options that may not be in force yet (the web UI's form).
@@ -172,6 +181,9 @@ class Session:
             self._recording = self._plan = None
         if not self.headless:
             gevent.spawn(self.judge, self.last)
+        elif recording.workers_gone:
+            # Locust has stopped the run, and would wait for the end of its time.
+            gevent.spawn(self.stop)
 
     def judge(self, run: Finished | None = None) -> int | None:
         """Judge a run (the last one), once; answers with its exit code, None without a run."""
@@ -207,11 +219,16 @@ class Session:
         run.code = None
         return self.judge(run)
 
-    def abandon(self, by: str) -> None:
-        """The process ends at once."""
+    def abandon(self, by: str, *, code: int) -> None:
+        """The process ends at once, with a code; its workers are told so."""
+        self.failed = code
         recording, self._recording, self._plan = self._recording, None, None
         if recording is not None:
             recording.abandon(by)
+        runner = self.environment.runner
+        if isinstance(runner, MasterRunner):
+            runner.send_message("quit")
+            gevent.sleep(GOODBYE_S)
         self._adopt(None)
 
     def discard(self) -> None:

@@ -44,6 +44,8 @@ class Setup:
     worker_count: int = 1
     arrivals: dict[str, Any] | None = None
     """An `ArrivalPlan` as plain data, where the profile counts in arrivals."""
+    run: str = ""
+    """The run's name, by which a report that is late is told from one of the next run."""
 
     def put(self, options: Namespace) -> None:
         """Lay it into the options that Locust sends to workers."""

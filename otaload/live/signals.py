@@ -38,7 +38,7 @@ class Interrupts:
         session = self._session
         if self._seen:
             say(f"otaload: {name} again: ending at once")
-            session.abandon(name)
+            session.abandon(name, code=INTERRUPTED)
             for child in psutil.Process().children():
                 child.kill()
             os._exit(INTERRUPTED)

@@ -25,6 +25,7 @@ from otaload.live.crashes import (
     tell_uncaught,
     watch_test_code,
 )
+from otaload.live.forked import end_forked_workers_at_exit
 from otaload.live.judging import INCONCLUSIVE
 from otaload.live.options import add_options
 from otaload.live.redacting import redact_exceptions, redact_logs
@@ -66,6 +67,8 @@ def _listen_first(event: EventHook, act: Callable[[], None]) -> None:
 
 
 def _own_runs(environment: Environment, runner: Any, web_ui: Any) -> None:
+    if environment.parsed_options is not None and environment.parsed_options.processes:
+        end_forked_workers_at_exit()
     try:
         if environment.parsed_options is not None and environment.parsed_options.class_picker:
             raise ConfigurationError(
