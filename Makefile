@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
+AUDIT := $(VENV)/audit/bin/pip-audit
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup smoke load stress soak spike breakpoint health test lint format docs figures staging bench scale verdicts clean
+.PHONY: help setup smoke load stress soak spike breakpoint health test lint style typecheck audit format docs figures screenshots staging bench scale verdicts clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,10 +26,17 @@ test: $(DEV) ## run all tests
 	@# These mostly wait for processes of their own. Locust's plugin would patch pytest-xdist away.
 	@$(BIN)/python -m pytest tests/e2e -p no:locust -n 4 --dist worksteal
 
-lint: $(DEV) ## check style and types
+lint: style typecheck ## check style and types
+
+style: $(DEV)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+
+typecheck: $(DEV)
 	@$(BIN)/mypy
+
+audit: $(AUDIT) ## look the pinned packages up among the known vulnerabilities
+	@$(AUDIT) --requirement constraints.txt --no-deps --disable-pip --progress-spinner off
 
 format: $(DEV) ## rewrite the code in the project's style
 	@$(BIN)/ruff check --fix .
@@ -39,6 +47,9 @@ docs: $(DEV) ## write the pages that are made from the code
 
 figures: $(DEV) ## draw the pictures of docs/statistics.md
 	@nice -n 19 $(BIN)/python -m bench.figures
+
+screenshots: $(DEV) ## draw the reports of made-up runs in Chromium, and the README's pictures of them
+	@nice -n 19 $(BIN)/python -m bench.screenshots --images
 
 staging: $(RUNTIME) ## start the embedded service in the foreground
 	@$(BIN)/otaload staging
@@ -75,3 +86,8 @@ $(DEV): pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing otaload and its development tools into $(VENV) ..."
 	@$(PIP) install --constraint constraints.txt --editable '.[dev]'
 	@touch $@ $(RUNTIME)
+
+# In an environment of its own: what it needs is no part of what is audited.
+$(AUDIT): | $(BIN)/python
+	@$(PYTHON) -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/python -m pip --disable-pip-version-check --quiet install pip-audit==2.10.1

@@ -16,6 +16,7 @@ from otaload.record.rundir import THRESHOLDS
 __all__ = [
     "LATEST",
     "VERDICT",
+    "export_directory",
     "find_run",
     "judge_directory",
     "report_directory",
@@ -23,7 +24,7 @@ __all__ = [
     "write_outputs",
 ]
 
-REPORT, JUNIT, SUMMARY = "report.html", "junit.xml", "summary.md"
+REPORT, JUNIT, SUMMARY, METRICS = "report.html", "junit.xml", "summary.md", "metrics.txt"
 
 
 def judge_directory(
@@ -55,6 +56,15 @@ def report_directory(
     return verdict
 
 
+def export_directory(path: Path, form: str, *, thresholds_path: Path | None = None) -> str:
+    """A run as `csv`, which is its windows and needs no thresholds, or as `openmetrics`."""
+    run = load_run(path)
+    if form == "csv":
+        return render.windows_csv(run)
+    verdict = judge(run, thresholds_for(path, thresholds_path))
+    return render.openmetrics(run, verdict)
+
+
 def thresholds_for(path: Path, thresholds_path: Path | None = None) -> Thresholds:
     """The thresholds that a run is judged by; raises `ConfigurationError` where there are none."""
     if thresholds_path is not None:
@@ -68,7 +78,7 @@ def thresholds_for(path: Path, thresholds_path: Path | None = None) -> Threshold
 
 
 def write_outputs(run: Run, verdict: Verdict, thresholds: Thresholds) -> list[Path]:
-    """Write verdict.json, report.html, junit.xml and summary.md into the run's directory.
+    """Write the verdict, the report and what CI systems read into the run's directory.
 
     Each appears whole or not at all; returns their paths.
     Raises `ConfigurationError` where the directory cannot be written.
@@ -77,6 +87,7 @@ def write_outputs(run: Run, verdict: Verdict, thresholds: Thresholds) -> list[Pa
         VERDICT: render.json(verdict),
         JUNIT: render.junit(verdict),
         SUMMARY: render.markdown(verdict),
+        METRICS: render.openmetrics(run, verdict),
         REPORT: render.html(run, verdict, thresholds),
     }
     try:

@@ -16,8 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from otaload import __version__
+from otaload.announcing import announce, announce_unjudged, guarded
 from otaload.comparing import add_compare, add_history, compare, groups_spelled_out, history
 from otaload.errors import ConfigurationError, OtaloadError
+from otaload.exporting import add_export, export
+from otaload.redaction import Secrets
 from otaload.yamlfile import did_you_mean
 
 if TYPE_CHECKING:
@@ -71,11 +74,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.command == "run":
             return _run(options, rest)
         command = {"judge": _judge, "report": _report, "check": _check, "seed": _seed}
-        command |= {"compare": compare, "history": history}
+        command |= {"compare": compare, "history": history, "export": export}
         command["early-stop"] = _early_stop
         return command[options.command](options)
     except OtaloadError as error:
-        sys.stderr.write(f"otaload: error: {error}\n")
+        sys.stderr.write(f"otaload: error: {Secrets(os.environ).redact(str(error))}\n")
         return error.exit_code
     except BrokenPipeError:
         # The reader of our output went away, as `| head` does; there is nobody left to tell.
@@ -142,6 +145,11 @@ def build_parser() -> argparse.ArgumentParser:
         )
     judge.add_argument(
         "--fail-on-warning", action="store_true", help="end with 90 when the verdict is a warning"
+    )
+    judge.add_argument(
+        "--notify",
+        action="store_true",
+        help="send the verdict to the Slack webhook in SLACK_WEBHOOK_URL, as a run does at its end",
     )
 
     early_stop = commands.add_parser(
@@ -211,6 +219,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_compare(commands, reports_dir=ROOT / "reports")
     add_history(commands, reports_dir=ROOT / "reports")
+    add_export(commands, reports_dir=ROOT / "reports")
     commands.add_parser(
         "staging",
         help="start the embedded service in the foreground",
@@ -256,9 +265,17 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
 def _judge(options: argparse.Namespace) -> int:
     from analysis.render import text
 
-    path, verdict = _judged(options, fail_on_warning=options.fail_on_warning)
-    sys.stdout.write(f"\n{text(verdict, colour=sys.stdout.isatty()).rstrip()}\n")
-    sys.stdout.write(f"\nreport: {path / 'report.html'}\n")
+    try:
+        path, verdict = _judged(options, fail_on_warning=options.fail_on_warning)
+    except Exception as error:
+        broke = f"the judge itself broke ({type(error).__name__})"
+        reason = str(error) if isinstance(error, OtaloadError) else broke
+        announce_unjudged(Path(options.run).name, reason, os.environ, notify=options.notify)
+        raise
+    shown = text(verdict, colour=sys.stdout.isatty()).rstrip()
+    sys.stdout.write(guarded(f"\n{shown}\n\nreport: {path / 'report.html'}\n", os.environ))
+    sys.stdout.flush()
+    announce(verdict, os.environ, notify=options.notify)
     return verdict.exit_code
 
 
@@ -377,7 +394,8 @@ def _check_seed(options: argparse.Namespace) -> int:
         ),
         tls=tls_context(targets) if base_url.startswith("https") else None,
     )
+    secrets = Secrets(os.environ)  # the service's own words are among the findings
     for finding in findings:
-        sys.stdout.write(f"{finding}\n")
+        sys.stdout.write(f"{secrets.redact(str(finding))}\n")
     failed = [finding for finding in findings if finding.status is Status.FAILED]
     return ConfigurationError.exit_code if failed else 0

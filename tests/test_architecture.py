@@ -37,6 +37,9 @@ ALLOWED = {
         "otaload.phase",
     },
     "otaload.comparing": {"otaload.errors", "analysis"},
+    "otaload.exporting": {"otaload.errors", "analysis"},
+    "otaload.slack": {"otaload.errors"},
+    "otaload.announcing": {"otaload.slack", "analysis"},
     "locustfiles": {
         *("otaload.errors", "otaload.targets", "otaload.http", "otaload.live.context"),
         *("otaload.plugin", "otaload.phase", "otaload.arrivals"),

@@ -17,7 +17,7 @@ PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglo
 TARGETS = set(re.findall(r"^([a-z]+(?: [a-z]+)*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 MAKE = {name for names in TARGETS for name in names.split()}
 OTALOAD = {"run", "judge", "report", "check", "seed", "staging"}
-OTALOAD |= {"compare", "history", "early-stop"}
+OTALOAD |= {"compare", "history", "early-stop", "export"}
 
 
 def load_builder():
@@ -60,7 +60,7 @@ def console_commands(page: Path) -> list[str]:
 def test_commands_in_the_docs_exist(page: Path) -> None:
     for command in console_commands(page):
         words = [word for word in shlex.split(command) if not re.fullmatch(r"[A-Z_]+=\S*", word)]
-        if not words or words[0] in {"git", "cd", "export", "source", "."}:
+        if not words or words[0] in {"git", "gh", "cd", "export", "source", "."}:
             continue
         program = words[0].rpartition("/")[2]
         if program == "make":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from analysis.episodes import find_episodes, told
 from analysis.finding import check_sentence
 from analysis.limits import Tier
 from analysis.quantities import format_count
@@ -17,16 +18,17 @@ from analysis.runs import Run
 from analysis.verdict import Outcome, Verdict
 
 MOST_OPEN_NOTES = 4
+MOST_EPISODES = 4
 COMMIT_LETTERS = 12
 
 
 def banner(run: Run, verdict: Verdict) -> Markup:
     """The verdict in a box, and below it what failed, further reasons and notes."""
     word = f"{SYMBOLS[verdict.tier]} {verdict.outcome.value.upper()}"
-    told, so_far = _headline(verdict)
+    reason, so_far = _headline(verdict)
     pieces = [
         element("p", word, class_="tier"),
-        element("p", sentence(told), class_="headline"),
+        element("p", sentence(reason), class_="headline"),
     ]
     beside = f"So far: {spoken(so_far)}" if so_far else proven_sentence(verdict)
     if beside:
@@ -37,16 +39,16 @@ def banner(run: Run, verdict: Verdict) -> Markup:
         pieces.append(element("ul", items, class_="badges"))
     pieces.append(_facts(run, verdict))
     box = element("div", *pieces, class_=f"banner {verdict.tier.value}")
-    return joined((box, _beneath(verdict)))
+    return joined((box, _beneath(run, verdict)))
 
 
 def _headline(verdict: Verdict) -> tuple[str, str]:
     """The reason in one sentence, and what the checks of a run that does not count come to."""
     # The headline's first word is the one that stands above it.
-    told = verdict.headline.partition(": ")[2] or verdict.headline
-    told, _, so_far = told.partition("; so far: ")
+    reason = verdict.headline.partition(": ")[2] or verdict.headline
+    reason, _, so_far = reason.partition("; so far: ")
     # Of several troubles the worst is the sentence; the others are listed below it.
-    return (verdict.reasons[0] if _in_trouble(verdict) else told), so_far
+    return (verdict.reasons[0] if _in_trouble(verdict) else reason), so_far
 
 
 def _in_trouble(verdict: Verdict) -> bool:
@@ -92,12 +94,13 @@ def _facts(run: Run, verdict: Verdict) -> Markup:
     return element("dl", joined(shown), class_="facts")
 
 
-def _beneath(verdict: Verdict) -> Markup:
-    """Failures, further reasons and notes, beside each other where there is room."""
+def _beneath(run: Run, verdict: Verdict) -> Markup:
+    """When limits were broken, what failed, further reasons and notes, beside each other."""
     # Rehearsal and faults stand in the banner's boxes.
     parts = [
         element("div", element("h2", title), bullets(spoken(line) for line in sentences))
         for title, sentences in (
+            ("When limits were broken", _when(run, verdict)),
             ("What failed", failure_lines(verdict.causes)),
             ("Further reasons", _reasons_beside_checks(verdict)),
         )
@@ -109,11 +112,20 @@ def _beneath(verdict: Verdict) -> Markup:
     return element("div", *parts, class_="beneath") if parts else Markup("")
 
 
+def _when(run: Run, verdict: Verdict) -> list[str]:
+    """When the checks that made the verdict were beyond their limits, the worst first."""
+    checks = [
+        check for check in verdict.checks if check.tier is verdict.tier and not check.informational
+    ]
+    found = ((check, find_episodes(run, check)) for check in checks[:MOST_EPISODES])
+    return [told(check, episodes) for check, episodes in found if episodes is not None]
+
+
 def _reasons_beside_checks(verdict: Verdict) -> list[str]:
     """The reasons that neither the headline gives nor the table of checks, which comes next."""
-    told = {check_sentence(check) for check in verdict.checks}
+    in_table = {check_sentence(check) for check in verdict.checks}
     reasons = verdict.reasons[1:] if _in_trouble(verdict) else verdict.further_reasons
-    return [reason for reason in reasons if reason not in told]
+    return [reason for reason in reasons if reason not in in_table]
 
 
 def _notes(listed: Markup, count: int) -> Markup:

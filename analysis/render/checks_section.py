@@ -63,7 +63,7 @@ def proven_sentence(verdict: Verdict) -> str:
         )
     if len(worst) == 1:
         return f"Proven: the check that {kind}s does so at 95 % confidence."
-    return f"Proven: {proven} of the {len(worst)} checks that {kind} do so at 95 % confidence."
+    return f"Proven at 95 % confidence: {proven} of the {len(worst)} checks that {kind}."
 
 
 def _row(check: Check) -> tuple[str, ...]:

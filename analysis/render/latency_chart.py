@@ -123,7 +123,7 @@ def latency_figure(
     drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
     values = [*drawn.tolist(), *(line.value_ms for line in lines)] or [1.0, 100.0]
     log_axis(axes, "latency")
-    axes.set_ylim(min(values) / 1.3, max(values) * 1.3)
+    axes.set_ylim(min(values) / 1.5, max(values) * 1.4)
     strips = _tier_strips(axes, limits)
     side_labels(axes, [(one.value_ms, one.label, one.colour) for one in lines], beyond=strips)
     shade_phases(axes, stages, duration_s)

@@ -23,6 +23,8 @@ from analysis.thresholds import Thresholds
 MOST_ENDPOINTS = 12
 MOST_HEATMAPS = 6
 """A heatmap takes the most room of all charts; the least busy endpoints do without."""
+LEAST_IN_BIN = 10
+"""Requests in the median bin below which a heatmap would show chance and no shape."""
 MOST_CURVES = 5
 TABLED = (0.50, 0.90, 0.99, 0.999, 0.9999)
 HEATMAP_TEXT = "the share of each bin's requests"
@@ -104,7 +106,7 @@ def _charts(
             alt=f"latency over time; {_told(series)}",
         )
     ]
-    if cells is not None and number <= MOST_HEATMAPS:
+    if cells is not None and number <= MOST_HEATMAPS and each >= LEAST_IN_BIN:
         charts.append(
             figure_element(
                 f"heat{number}",

@@ -74,7 +74,7 @@ def table(
     title = element("caption", caption) if caption else Markup("")
     shown = element("table", title, element("thead", element("tr", joined(head))), body)
     label = f"Table: {', '.join(columns[:3])}"
-    return element("div", shown, class_="scroll", tabindex="0", role="region", aria_label=label)
+    return element("div", shown, class_="scroll", tabindex="0", role="group", aria_label=label)
 
 
 def _cell_class(cell: str, *, is_number: bool) -> str:

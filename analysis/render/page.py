@@ -78,7 +78,7 @@ def _crash(run: Run) -> Markup:
     """The traceback of the first error that the test code raised."""
     if not run.meta.first_crash:
         return Markup("")
-    return element("pre", run.meta.first_crash, tabindex="0")
+    return element("pre", run.meta.first_crash, class_="traceback", tabindex="0")
 
 
 def _footer(verdict: Verdict) -> Markup:

@@ -90,8 +90,8 @@ td.number, .short { white-space: nowrap; overflow-wrap: normal; min-width: 0; }
 .checks .scroll { background: none; }
 .checks table { width: 100%; }
 .checks td, .checks th { min-width: 0; padding-right: 18px; }
-.checks tbody th { overflow-wrap: break-word; }
-.checks td:last-child { white-space: normal; min-width: 15em; }
+.checks tbody th { min-width: 7em; overflow-wrap: break-word; }
+.checks td:last-child { white-space: normal; min-width: 11em; overflow-wrap: anywhere; }
 .interval, .limits, .qualified { display: block; font-size: 0.85rem; white-space: nowrap; }
 .margin { display: block; width: 208px; max-width: 100%; height: 22px; margin-top: 1px; }
 .zone { fill: var(--tier); fill-opacity: 0.55; stroke: var(--page); stroke-width: 1; }
@@ -120,13 +120,17 @@ pre {
   background: var(--panel); padding: 10px; overflow: auto; border-radius: 6px;
   font-size: 0.85rem; max-height: 40em;
 }
+.traceback { white-space: pre-wrap; overflow-wrap: anywhere; }
 footer { margin-top: 36px; margin-bottom: 24px; color: var(--quiet); font-size: 0.88rem; }
 
 @media (max-width: 760px) {
   main, header, footer { padding-left: 12px; padding-right: 12px; }
   dl:not(.facts) { grid-template-columns: 1fr; } dl:not(.facts) dd { margin-bottom: 6px; }
   .banner { padding: 10px 12px; border-left-width: 8px; }
-  .scroll { background: none; }
+}
+/* Neither a narrow screen nor a sheet of paper scrolls sideways: each row becomes a card. */
+@media (max-width: 1180px), print {
+  .scroll { background: none; overflow: visible; }
   .scroll thead { display: none; }
   .scroll table, .scroll tbody, .scroll caption { display: block; }
   .scroll tr {
@@ -138,6 +142,7 @@ footer { margin-top: 36px; margin-bottom: 24px; color: var(--quiet); font-size: 
     min-width: 0; max-width: none; overflow-wrap: anywhere;
   }
   .scroll td::before { content: attr(data-label) ": "; color: var(--quiet); }
+  .scroll td:empty { display: none; }
   .scroll tbody th { grid-column: 1 / -1; }
   .checks .scroll tr { grid-template-columns: auto 1fr; gap: 2px 14px; padding: 10px 0; }
   .checks .scroll td:nth-child(5), .checks .scroll td:last-child { grid-column: 1 / -1; }
@@ -151,10 +156,8 @@ footer { margin-top: 36px; margin-bottom: 24px; color: var(--quiet); font-size: 
   .contents { display: none; }
   h2 { break-after: avoid; }
   figure, tr, .banner { break-inside: avoid; }
-  .scroll { overflow: visible; background: none; }
   pre { max-height: none; white-space: pre-wrap; }
-  .charts { grid-template-columns: 1fr 1fr; gap: 12px; }
-  details::details-content { content-visibility: visible; height: auto; }
+  .charts { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 12px; }
 }
 """
 )

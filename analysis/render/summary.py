@@ -11,7 +11,11 @@ from analysis.render.rows import FIGURE_COLUMNS, NO_REQUESTS, failure_lines, fig
 from analysis.verdict import Check, Verdict
 
 MARKS = {Tier.PASS: "✅", Tier.WARNING: "⚠️", Tier.FAIL: "❌", Tier.INCONCLUSIVE: "❔"}
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@$])")
+_LINK = re.compile(r"(?i)(?<=:)//|(?<=www)\.")
+"""What GitHub makes a link of, without any markup."""
+_LEADING = re.compile(r"^(\d+(?=\.(?:\s|$)))?(?=[-=.])")
+"""What begins a list, or makes a heading of the line before."""
 
 
 def markdown(verdict: Verdict) -> str:
@@ -40,7 +44,9 @@ def markdown(verdict: Verdict) -> str:
 
 def escape(content: str) -> str:
     """A text that Markdown shows as it is, on one line."""
-    return _SPECIAL.sub(r"\\\1", printable(content))
+    escaped = _SPECIAL.sub(r"\\\1", printable(content))
+    escaped = _LINK.sub(lambda found: "".join(f"\\{c}" for c in found[0]), escaped)
+    return _LEADING.sub(r"\1\\", escaped)
 
 
 def _endpoints(verdict: Verdict) -> list[str]:

@@ -6,6 +6,7 @@ import re
 
 _NAMES = {"error_rate": "error rate", "p99_drift": "p99 drift"}
 _NAME = re.compile("|".join(rf"\b{name}\b" for name in _NAMES))
+END = (".", "!", "?", "…")
 _PERCENTILE = re.compile(r"p[0-9]")
 
 
@@ -18,4 +19,4 @@ def sentence(text: str) -> str:
     """A text as a sentence: a capital at its begin and a full stop at its end."""
     told = spoken(text)
     first = told[:1] if _PERCENTILE.match(told) else told[:1].upper()
-    return f"{first}{told[1:]}{'' if told.endswith(('.', '!', '?')) else '.'}"
+    return f"{first}{told[1:]}{'' if told.endswith(END) else '.'}"

@@ -22,9 +22,9 @@ from otaload.errors import OtaloadError
 
 WIDTHS_PX = (1400, 420)
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
-SHOWN = {"report-load": ("load", 1400, 1000, False), "report-soak": ("soak", 1400, 1000, True)}
+SHOWN = {"report-load": ("load", 1400, 1000, False), "report-soak": ("soak", 1400, 1690, True)}
 """Pictures of the README: the report, its width, its height, and whether it is dark."""
-COLOURS = 128
+COLOURS = 256
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -86,7 +86,11 @@ def _shown(browser: Browser, reports: dict[str, Path]) -> None:
             browser.open(reports[name], width_px=width_px, dark=dark)
             drawn = browser.picture(width_px=width_px, height_px=height_px)
             path = IMAGES / f"{image}.png"
-            flat = Image.open(io.BytesIO(drawn)).convert("RGB").quantize(COLOURS)
+            flat = (
+                Image.open(io.BytesIO(drawn))
+                .convert("RGB")
+                .quantize(COLOURS, method=Image.Quantize.FASTOCTREE)
+            )
             flat.save(path, optimize=True)
             print(f"{path} ({path.stat().st_size / 1000:.0f} kB)")
 

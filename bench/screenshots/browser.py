@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -39,6 +41,7 @@ os.execv(sys.argv[3], sys.argv[3:])
 """
 """The browser reads from file 3 and writes to file 4, whatever numbers its pipes have here."""
 ENDED = "{} ended by itself; start it by hand to see why"
+PATIENCE_S = 60
 TALLEST_PX = 16_000
 """Chromium paints no taller picture in one piece."""
 
@@ -120,8 +123,10 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._send("Emulation.setEmulatedMedia", features=[scheme])
         self._send("Page.navigate", url=path.resolve().as_uri())
+        give_up_s = time.monotonic() + PATIENCE_S
         while self.evaluate("document.readyState") != "complete":
-            pass
+            if time.monotonic() > give_up_s:
+                raise BrowserError(f"{path}: was not loaded within {PATIENCE_S} s")
 
     def picture(self, *, width_px: int, height_px: int | None = None) -> bytes:
         """The page from its top as a PNG; the whole of it without a height."""
@@ -168,6 +173,8 @@ class Browser:
 
     def _read(self) -> dict[str, Any]:
         while b"\0" not in self._unread:
+            if not select.select([self._from], [], [], PATIENCE_S)[0]:
+                raise BrowserError(f"{self._program} did not answer within {PATIENCE_S} s")
             part = os.read(self._from, 1 << 20)
             if not part:
                 raise BrowserError(ENDED.format(self._program))

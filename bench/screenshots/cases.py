@@ -42,6 +42,7 @@ class Story:
     wider: Curve = lambda _: 0.0
     cause: Callable[[str, float], str] = lambda _endpoint, _t: "status 503, expected 200"
     health: Callable[[int], tuple[float, float]] = lambda t: (0.24 + 0.05 * math.sin(t / 9), 1.8)
+    arrivals: Callable[[int], dict[str, float]] | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -81,6 +82,8 @@ def _rows(story: Story) -> list[dict[str, Any]]:
         second = START_S + t
         rows.append({"second": second, "planned": users, "users": users})
         health = {"process": "local", "users": users, "cpu": cpu, "lag_ms": lag_ms}
+        if story.arrivals is not None:
+            health["arrivals"] = story.arrivals(t)
         rows.append({"second": second, **health})
     return rows
 
@@ -242,6 +245,57 @@ def spike() -> Story:
     )
 
 
+def arrivals() -> Story:
+    """Five minutes of planned arrivals; a stall in the middle leaves some without a user."""
+
+    def rate(t: float) -> float:
+        return 10 + 20 * min(1.0, t / 60)
+
+    def stalled(t: float) -> bool:
+        return 150 <= t < 190
+
+    def account(t: int) -> dict[str, float]:
+        missed = 9 if stalled(t) else 0
+        planned = round(rate(t))
+        return {
+            "planned": planned,
+            "started": planned - missed,
+            "missed": missed,
+            "lag_sum_ms": 0.4 * (planned - missed),
+            "lag_max_ms": 2.5,
+            "busy": 100 if stalled(t) else round(rate(t) * 0.3),
+        }
+
+    return Story(
+        scenario="open",
+        title="Arrivals: devices that come when they come",
+        duration_s=300,
+        stages=(("rise", "ramp-up", 0, 60, 100, 100), ("hold", "steady", 60, 300, 100, 100)),
+        users=lambda _: 100,
+        rps=lambda t: rate(t) * (0.7 if stalled(t) else 1.0),
+        slower=dict.fromkeys(SHARES, lambda t: 14.0 if stalled(t) else 1.0),
+        arrivals=account,
+        meta={
+            "stages": [
+                {
+                    "name": name,
+                    "phase": phase,
+                    "start_s": start_s,
+                    "end_s": end_s,
+                    "users_from": 100,
+                    "users_to": 100,
+                    "rate_from": first,
+                    "rate_to": last,
+                }
+                for name, phase, start_s, end_s, first, last in (
+                    ("rise", "ramp-up", 0, 60, 10, 30),
+                    ("hold", "steady", 60, 300, 30, 30),
+                )
+            ]
+        },
+    )
+
+
 LEVELS = (20, 28, 39, 55, 77, 108, 151, 211, 180, 165, 172)
 
 
@@ -367,6 +421,7 @@ STORIES: Mapping[str, Callable[[], Story]] = {
     "soak": soak,
     "spike": spike,
     "breakpoint": breakpoint_search,
+    "arrivals": arrivals,
     "inconclusive": inconclusive,
     "crashed": crashed,
     "empty": empty,

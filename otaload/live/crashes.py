@@ -51,7 +51,7 @@ Note = Callable[[BaseException], None]
 def watch_test_code(note: Note, secrets: Secrets) -> None:
     """Call `note` with everything that the test code of this process raises; set up once."""
     _watch_greenlets(note, secrets)
-    _watch_threads(note)
+    _watch_threads(note, secrets)
     _watch_log(note)
     _watch_users(note)
 
@@ -88,13 +88,14 @@ def _watch_greenlets(note: Note, secrets: Secrets) -> None:
     hub.handle_error = see
 
 
-def _watch_threads(note: Note) -> None:
-    before = threading.excepthook
-
+def _watch_threads(note: Note, secrets: Secrets) -> None:
     def see(given: Any) -> None:
-        if isinstance(given.exc_value, BaseException):
-            note(given.exc_value)
-        before(given)
+        if given.exc_value is None or isinstance(given.exc_value, SystemExit):
+            return  # a thread that ends itself ends nothing else
+        note(given.exc_value)
+        name = given.thread.name if given.thread else "a thread"
+        lines = traceback.format_exception(given.exc_value)
+        sys.stderr.write(secrets.redact(f"Exception in {name}:\n{''.join(lines)}"))
 
     threading.excepthook = see
 
@@ -137,24 +138,18 @@ def _watch_users(note: Note) -> None:
     TaskSet.run = see  # type: ignore[method-assign,misc]  # it is final to heirs
 
 
-def end_with_107_where_a_locustfile_cannot_be_loaded(secrets: Secrets) -> Callable[[], None]:
-    """Tell an exception at import time as what it is; answers with how to stop doing so."""
-    before = sys.excepthook
+def tell_uncaught(secrets: Secrets) -> None:
+    """Have what ends the process told without secrets; where it is a locustfile that cannot be
+    loaded, as what it is: a mistake of the test code."""
 
     def see(kind: type[BaseException], value: BaseException, trace: TracebackType | None) -> None:
-        if not is_import_of_test_code(trace):
-            before(kind, value, trace)
-            return
         lines = traceback.format_exception(kind, value, trace)
         sys.stderr.write(secrets.redact("".join(lines)))
-        sys.stderr.write("otaload: error: the locustfile cannot be loaded; nothing was run\n")
-        sys.exit(CRASHED)
-
-    def restore() -> None:
-        sys.excepthook = before
+        if is_import_of_test_code(trace):
+            sys.stderr.write("otaload: error: the locustfile cannot be loaded; nothing was run\n")
+            sys.exit(CRASHED)
 
     sys.excepthook = see
-    return restore
 
 
 def is_import_of_test_code(trace: TracebackType | None) -> bool:

@@ -5,6 +5,7 @@ The engine stays free of pandas and matplotlib, and a run is always judged from 
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,16 +13,20 @@ from pathlib import Path
 INCONCLUSIVE = 91
 VERDICT_CODES = frozenset({0, 90, INCONCLUSIVE, 99, 105, 107})
 TIMEOUT_S = 600.0
+WEBHOOK = "SLACK_WEBHOOK_URL"
 
 
 def judge_in_process(run: Path, *, fail_on_warning: bool) -> int:
     """Judge a run directory; prints the verdict and answers with the exit code.
 
+    The verdict goes to Slack where the environment names a webhook.
     A judge that itself breaks makes the run inconclusive: what is unknown is never green.
     """
     command = [sys.executable, "-m", "otaload", "judge", str(run)]
     if fail_on_warning:
         command.append("--fail-on-warning")
+    if os.environ.get(WEBHOOK, "").strip():
+        command.append("--notify")
     sys.stdout.flush()
     try:
         # In a session of its own: Ctrl-C in a terminal must not cost a finished run its verdict.

@@ -120,7 +120,7 @@ class Session:
             except OtaloadError as error:
                 # Started by what has no form that could have shown it.
                 self.failed = error.exit_code
-                say(f"otaload: error: {error}")
+                say(f"otaload: error: {self.secrets.redact(str(error))}")
                 gevent.spawn(self.stop)
                 return
         assert self._plan is not None

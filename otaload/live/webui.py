@@ -40,7 +40,7 @@ def extend(web_ui: WebUI, environment: Environment, session: Session) -> None:
         try:
             session.prepare(_merged(environment.parsed_options, request.form))
         except OtaloadError as error:
-            return _refusal(str(error), environment)
+            return _refusal(session.secrets.redact(str(error)), environment)
         return None
 
     @app.route(f"{base}{PAGE}")

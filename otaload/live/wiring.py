@@ -20,9 +20,9 @@ from otaload.live.console import calm_locust, quiet_start
 from otaload.live.context import secrets_of
 from otaload.live.crashes import (
     Note,
-    end_with_107_where_a_locustfile_cannot_be_loaded,
     is_meant,
     refuse_to_start,
+    tell_uncaught,
     watch_test_code,
 )
 from otaload.live.forked import end_forked_workers_at_exit
@@ -45,7 +45,6 @@ def on_parser(parser: ArgumentParser, **_: Any) -> None:
 
 def on_init(environment: Environment, runner: Any, web_ui: Any, **_: Any) -> None:
     """Locust is set up and has not started anything."""
-    _loaded()
     secrets = secrets_of(environment)
     redact_logs(secrets)
     redact_exceptions(runner, secrets)
@@ -172,7 +171,7 @@ def _refusing_while_set_up(note: Note) -> Note:
     return see
 
 
-_loaded = end_with_107_where_a_locustfile_cannot_be_loaded(Secrets(os.environ))
+tell_uncaught(Secrets(os.environ))
 hold_users_until_ready()
 endure_strange_bytes()
 events.init_command_line_parser.add_listener(on_parser)

@@ -31,7 +31,7 @@ from analysis.judge import judge
 from analysis.limits import Bound, Limits, Metric, Tier
 from analysis.outputs import thresholds_for
 from analysis.render.checks_section import proven_sentence
-from analysis.render.hosts_section import UNTOUCHED, production_sentence
+from analysis.render.hosts_section import UNTOUCHED, hosts_section, production_sentence
 from analysis.render.margin import margin_bar, margin_of
 from analysis.render.section import anchor
 from analysis.render.stylesheet import CSS, DARK, LIGHT
@@ -419,4 +419,4 @@ def test_production_is_called_untouched_only_where_that_is_known(
     run = hosts_run(tmp_path, kind, hosts, lean=lean)
 
     assert production_sentence(run).startswith(told)
-    assert f">{told[:1].upper()}{told[1:]}" in page_of(run.path)
+    assert f"<strong>{told[:1].upper()}{told[1:]}" in hosts_section(run)

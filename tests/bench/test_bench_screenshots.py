@@ -19,6 +19,7 @@ OUTCOMES = {
     "load": Outcome.FAIL,
     "spike": Outcome.FAIL,
     "breakpoint": Outcome.PASS,
+    "arrivals": Outcome.FAIL,
     "inconclusive": Outcome.INCONCLUSIVE,
     "crashed": Outcome.CRASHED,
     "empty": Outcome.FAIL,
@@ -59,6 +60,17 @@ def test_no_report_is_wider_than_its_window(
     browser.open(reports[name], width_px=width_px, dark=False)
 
     assert browser.evaluate("document.documentElement.scrollWidth") <= width_px
+
+
+@pytest.mark.parametrize("width_px", [420, 800, 1190, 1400])
+def test_the_checks_need_no_scrolling_at_any_width(
+    reports: dict[str, Path], browser: Browser, width_px: int
+) -> None:
+    browser.open(reports["breakpoint"], width_px=width_px, dark=False)
+    beyond = """[...document.querySelectorAll('.checks .scroll')]
+        .map(frame => frame.scrollWidth - frame.clientWidth)"""
+
+    assert browser.evaluate(beyond) == [0]
 
 
 @pytest.mark.parametrize("width_px", WIDTHS_PX)

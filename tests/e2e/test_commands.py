@@ -72,14 +72,14 @@ def test_latest_is_the_newest_run_and_report_writes_it_anew(bench: Bench, otaloa
     time.sleep(1)
     second = bench.run("smoke", "--time-scale", "0.04")
     report = second.path / "report.html"
-    for name in ("report.html", "verdict.json", "junit.xml", "summary.md"):
+    for name in ("report.html", "verdict.json", "junit.xml", "summary.md", "metrics.txt"):
         (second.path / name).unlink()
 
     done = otaload("report", "latest", "--reports-dir", str(bench.reports))
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(report)
-    for name in ("report.html", "verdict.json", "junit.xml", "summary.md"):
+    for name in ("report.html", "verdict.json", "junit.xml", "summary.md", "metrics.txt"):
         assert (second.path / name).stat().st_size > 100
     by_name = otaload("judge", first.path.name, "--reports-dir", str(bench.reports))
     assert by_name.returncode == 0, by_name.stdout + by_name.stderr

@@ -8,8 +8,8 @@ from tests.e2e.foreign import EMBEDDED, asking
 from tests.e2e.running import Bench, assert_reconciled
 from tests.e2e.test_web_ui import Ui
 
-SHORT = ("--users", "2", "--run-time", "1", *EMBEDDED)
-LISTENER = "@events.{event}.add_listener\ndef listen(**_):\n    {body}\n"
+SHORT = ("--users", "3", "--spawn-rate", "10", "--run-time", "1", *EMBEDDED)
+LISTENER = "@events.{event}.add_listener\ndef on_{event}(**_):\n    {body}\n\n\n"
 SHAPE = """\
 class Shape(LoadTestShape):
     def tick(self):
@@ -44,34 +44,51 @@ def exhaust(user):
 turns = iter([exhaust, Device.forever, Device.forever] + [lambda user: None] * 1000)
 """
 
+ENDING = """\
+def leave(user):
+    sys.exit(0)
+
+
+def interrupt(user):
+    raise KeyboardInterrupt
+
+
+def kill(user):
+    raise gevent.GreenletExit
+
+
+turns = iter([leave, interrupt, kill] + [lambda user: None] * 1000)
+"""
+STARTING = """\
+gevent.spawn(lambda: 1 / 0)
+        threading.Thread(target=lambda: {}["of a thread"]).start()
+        self.work()"""
+
 CASES = {
-    "a task": ({"task": "raise KeyError('of a task')"}, "KeyError: 'of a task'"),
+    "a task": ({"task": "raise KeyError('of a task')"}, "KeyError: 'of a task'", None),
     "on_start": (
         {"on_start": "self.work(); raise KeyError('of on_start')"},
         "KeyError: 'of on_start'",
+        3,
     ),
-    "on_stop": ({"on_stop": "raise KeyError('of on_stop')"}, "KeyError: 'of on_stop'"),
-    "on_stop of a task set": ({"module": NESTED}, "KeyError: 'of a task set'"),
-    "sys.exit(0)": ({"task": "sys.exit(0)"}, "SystemExit: 0"),
-    "KeyboardInterrupt": ({"task": "raise KeyboardInterrupt"}, "KeyboardInterrupt"),
-    "GreenletExit": ({"task": "raise gevent.GreenletExit"}, "GreenletExit"),
+    "on_stop of a task set": ({"module": NESTED}, "KeyError: 'of a task set'", None),
+    "a greenlet, a thread, on_stop": (
+        {"on_start": STARTING, "on_stop": "raise KeyError('of on_stop')"},
+        "ZeroDivisionError",
+        9,
+    ),
+    "ending the process": ({"task": "next(turns)(self)", "module": ENDING}, "SystemExit: 0", 3),
     "no memory, endless recursion": (
         {"task": MANY, "module": IN_TURN},
         "MemoryError: no more",
-    ),
-    "a greenlet": ({"on_start": "gevent.spawn(lambda: 1 / 0)"}, "ZeroDivisionError"),
-    "a thread": (
-        {"on_start": "threading.Thread(target=lambda: 1 / 0).start()"},
-        "ZeroDivisionError",
+        3,
     ),
 }
-LISTENERS = {
-    "test_start": "raise KeyError('of test_start')",
-    "request": "raise KeyError('of request')",
-    "test_stop": "raise KeyError('of test_stop')",
-    "quitting": "raise KeyError('of quitting')",
-    "quit": "raise KeyError('of quit')",
-}
+"""What the test code does, what is told of it, and how often it is counted, where that is sure."""
+LISTENERS = "".join(
+    LISTENER.format(event=event, body=f"raise KeyError('of {event}')")
+    for event in ("test_start", "request", "test_stop", "quitting", "quit")
+)
 
 
 def assert_crashed(bench: Bench, ended, told: str) -> None:
@@ -93,20 +110,26 @@ def assert_crashed(bench: Bench, ended, told: str) -> None:
 def test_what_a_user_raises_ends_with_107_and_its_traceback_in_the_report(
     bench: Bench, case: str
 ) -> None:
-    where, told = CASES[case]
+    where, told, count = CASES[case]
+    ended = bench.run(asking(bench, **where), *SHORT)
 
-    assert_crashed(bench, bench.run(asking(bench, **where), *SHORT), told)
+    assert_crashed(bench, ended, told)
+    assert count is None or ended.meta["crashes"]["count"] == count
 
 
-@pytest.mark.parametrize("event", LISTENERS)
-def test_what_a_listener_raises_ends_with_107_though_locust_swallows_it(
-    bench: Bench, event: str
-) -> None:
-    body = LISTENERS[event]
-    path = asking(bench, module=LISTENER.format(event=event, body=body))
-    ended = bench.run(path, *SHORT, "--loglevel", "CRITICAL")
+def test_what_listeners_raise_is_counted_though_locust_swallows_it(bench: Bench) -> None:
+    ended = bench.run(asking(bench, module=LISTENERS), *SHORT, "--loglevel", "CRITICAL")
 
-    assert_crashed(bench, ended, f"KeyError: 'of {event}'")
+    assert_crashed(bench, ended, "KeyError: 'of test_start'")
+    requests = sum(entry.requests for entry in ended.totals().values())
+    assert ended.meta["crashes"]["count"] == requests + 4
+
+
+def test_what_the_very_last_listener_raises_is_judged_as_well(bench: Bench) -> None:
+    late = LISTENER.format(event="quit", body="raise KeyError('of quit')")
+
+    ended = bench.run(asking(bench, module=late), *SHORT)
+    assert_crashed(bench, ended, "KeyError: 'of quit'")
 
 
 @pytest.mark.parametrize("body", ["raise KeyError('of tick')", "sys.exit(0)"])
@@ -140,7 +163,7 @@ def test_a_locustfile_that_cannot_be_set_up_ends_with_107_and_leaves_nothing(
 def test_a_listener_may_find_fault_with_a_run_and_not_acquit_one(bench: Bench) -> None:
     sets = "\ndef end(environment, **_):\n    environment.process_exit_code = {}\n"
     blame = asking(bench, module="@events.quitting.add_listener" + sets.format(3))
-    assert bench.run(blame, *SHORT).code == 3
+    assert bench.run(blame, *SHORT, "--run-time", "2").code == 3
 
     raising = "1 / 0"
     acquit = asking(bench, task=raising, module="@events.quitting.add_listener" + sets.format(0))

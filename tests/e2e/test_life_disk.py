@@ -82,6 +82,18 @@ def test_a_killed_run_is_inconclusive_and_has_all_but_its_last_seconds(
     assert ended.verdict["requests"] == recorded(ended)
 
 
+def test_an_embedded_service_ends_by_itself_when_its_run_is_killed(bench: Bench, otaload) -> None:
+    process = bench.start(*bench.options("smoke"))
+    bench.await_line("recording to")
+    time.sleep(4)
+    process.send_signal(signal.SIGKILL)
+    ended = bench.wait(process)
+
+    bench.assert_no_orphans()
+    assert recorded(ended) > 0
+    assert otaload("judge", str(ended.path)).returncode == 91
+
+
 def test_a_killed_run_whose_test_code_had_raised_is_no_pass_in_part_either(
     bench: Bench, otaload
 ) -> None:

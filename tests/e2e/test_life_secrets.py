@@ -29,6 +29,7 @@ headers = {"Authorization": "Bearer " + os.environ["LOAD_TEST_API_KEY"]}
         import logging
         logging.warning("sending to %s", os.environ["SLACK_WEBHOOK_URL"])
         gevent.spawn(self.fail)
+        threading.Thread(target=self.fail).start()
         raise ValueError(f"{headers} was not taken by {os.environ['SLACK_WEBHOOK_URL']}")
 
     def fail(self):
@@ -152,12 +153,14 @@ def test_the_tokens_of_devices_are_told_by_nothing(bench: Bench) -> None:
     bench.assert_no_orphans()
 
 
-def test_a_target_that_cannot_be_used_is_told_without_its_password(bench: Bench) -> None:
+def test_a_target_that_cannot_be_used_is_told_without_its_password(bench: Bench, otaload) -> None:
     for url in (
         f"https://ann:{PASSWORD}@ho st/",
         f"https://host/?token={SIGNATURE}",
         f"ftp://ann:{PASSWORD}@host",
     ):
-        ended = bench.run("smoke", env={**ENVIRONMENT, "API_BASE_URL": url})
-        assert ended.code == 104, ended.output
-        assert_unsaid([("the log", ended.output)])
+        environment = {**ENVIRONMENT, "API_BASE_URL": url}
+        ended = bench.run("smoke", env=environment)
+        checked = otaload("check", env=environment)
+        assert ended.code == checked.returncode == 104, ended.output
+        assert_unsaid([("the log", ended.output), ("otaload check", checked.stderr)])

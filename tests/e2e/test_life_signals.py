@@ -28,7 +28,9 @@ def assert_interrupted(bench: Bench, ended: Ended, by: str) -> None:
     bench.assert_no_orphans()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda n: n.name)
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda n: n.name
+)
 def test_a_profile_that_is_interrupted_drains(bench: Bench, number: signal.Signals) -> None:
     process = bench.start(*bench.options("smoke", "--time-scale", "0.5", *SLOW))
     bench.await_line("recording to")

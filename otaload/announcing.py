@@ -1,0 +1,105 @@
+"""Tells others about a verdict: the CI system that the command runs in, and Slack.
+
+Whatever goes wrong in telling is said on stderr and never changes the exit code.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from otaload.slack import WEBHOOK, NotSentError, send
+
+if TYPE_CHECKING:
+    from analysis.verdict import Verdict
+
+STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+MOST_SUMMARY_BYTES = 1024 * 1024
+"""What GitHub takes as the summary of one step; with more it shows none of it."""
+_CUT = "\n\nCut here; summary.md in the run's directory is whole.\n"
+
+
+def in_github(environ: Mapping[str, str]) -> bool:
+    """Whether the command runs in a GitHub workflow, or in what speaks its language."""
+    return environ.get("GITHUB_ACTIONS") == "true"
+
+
+def guarded(text: str, environ: Mapping[str, str]) -> str:
+    """A text for the log; in a workflow, no line of it is taken as a command.
+
+    Names and failure texts come from the service under test, which may say `::add-mask::`.
+    """
+    if not in_github(environ):
+        return text
+    token = secrets.token_hex(16)
+    return f"::stop-commands::{token}\n{text.rstrip()}\n::{token}::\n"
+
+
+def announce(verdict: Verdict, environ: Mapping[str, str], *, notify: bool) -> None:
+    """Annotations and the step's summary where there is a workflow; Slack where it is asked for."""
+    from analysis import render
+
+    if in_github(environ):
+        sys.stdout.write(render.github(verdict))
+        sys.stdout.flush()
+    if environ.get(STEP_SUMMARY):
+        _append_summary(Path(environ[STEP_SUMMARY]), render.markdown(verdict))
+    if notify:
+        tell_slack(render.slack(verdict, link=job_url(environ)), environ)
+
+
+def announce_unjudged(run: str, reason: str, environ: Mapping[str, str], *, notify: bool) -> None:
+    """Say where a verdict was expected that there is none: silence would be read as good news."""
+    from analysis.render.github import unjudged as annotation
+    from analysis.render.slack import unjudged as message
+
+    if in_github(environ):
+        sys.stdout.write(annotation(run, reason))
+    if notify:
+        tell_slack(message(run, reason, link=job_url(environ)), environ)
+
+
+def tell_slack(message: str, environ: Mapping[str, str]) -> None:
+    """Send a message to the webhook that the environment names."""
+    webhook = environ.get(WEBHOOK, "").strip()
+    if not webhook:
+        _warn(f"nothing was sent to Slack: {WEBHOOK} is not set")
+        return
+    try:
+        send(message, webhook)
+    except NotSentError as error:
+        _warn(f"nothing was sent to Slack: {error}")
+
+
+def job_url(environ: Mapping[str, str]) -> str:
+    """The page of the CI job: of GitHub, GitLab or Jenkins; nothing elsewhere."""
+    server, repository, run = (
+        environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")
+    )
+    url = f"{server}/{repository}/actions/runs/{run}" if server and repository and run else ""
+    url = url or environ.get("CI_JOB_URL", "") or environ.get("BUILD_URL", "")
+    return url if url.startswith(("https://", "http://")) else ""
+
+
+def _append_summary(path: Path, summary: str) -> None:
+    """Append to the step's summary as much as GitHub still takes."""
+    try:
+        room = MOST_SUMMARY_BYTES - (path.stat().st_size if path.exists() else 0)
+        content = f"\n{summary.rstrip()}\n".encode()
+        if len(content) > room:
+            kept = content[: max(0, room - len(_CUT.encode()))]
+            content = kept[: kept.rfind(b"\n") + 1] + _CUT.encode()
+        if len(content) <= room:
+            with path.open("ab") as file:
+                file.write(content)
+        else:
+            _warn(f"{STEP_SUMMARY}: it is full; summary.md is in the run's directory")
+    except OSError as error:
+        _warn(f"{STEP_SUMMARY}: cannot be written ({error.strerror or error})")
+
+
+def _warn(sentence: str) -> None:
+    sys.stderr.write(f"otaload: warning: {sentence}\n")
