@@ -22,6 +22,8 @@ CREEP = 0.001
 """Seconds a second by which clocks may part unnoticed; quartz does a twentieth of that."""
 SET_S = 0.5
 """Bounds that contradict each other by more mean that somebody set a clock."""
+LONGEST_REQUEST_S = 60.0
+"""After a clock was set, how long answers may come to what was asked by the old one."""
 
 
 @dataclass(kw_only=True)
@@ -36,26 +38,31 @@ class WorkerClock:
     high_s: float = math.inf
     shift_s: int = 0
     times_set: int = 0
-    _at_s: float | None = None
+    _at_s: float = 0.0
+    _shift_before_s: int = 0
+    _jumped_s: float = -math.inf
 
     def hear(self, *, sent_s: float, heard_s: float | None, received_s: float) -> None:
         """Take a report in: sent by the worker's clock, received by the master's.
 
-        `heard_s` is the master's time less the worker's when it last heard from the master.
+        `heard_s` is what the worker must add at least, by the last message that it got.
         """
         low_s = -math.inf if heard_s is None else heard_s
         high_s = max(received_s - sent_s, low_s)
-        creep_s = 0.0 if self._at_s is None else CREEP * abs(received_s - self._at_s)
+        creep_s = CREEP * abs(received_s - self._at_s)
         self._at_s = received_s
         kept_low_s, kept_high_s = self.low_s - creep_s, self.high_s + creep_s
+        shift_before_s, jumped = self.shift_s, False
         if low_s <= kept_high_s and kept_low_s <= high_s:
             self.low_s, self.high_s = max(low_s, kept_low_s), min(high_s, kept_high_s)
         else:
-            if max(low_s - kept_high_s, kept_low_s - high_s) > SET_S:
-                self.times_set += 1
+            jumped = max(low_s - kept_high_s, kept_low_s - high_s) > SET_S
             self.low_s, self.high_s = low_s, high_s
         if abs(self._nearest_to(self.shift_s) - self.shift_s) > WRONG_S:
             self.shift_s = round(self.offset_s or 0.0)
+        if jumped:
+            self.times_set += 1
+            self._shift_before_s, self._jumped_s = shift_before_s, received_s
 
     @property
     def offset_s(self) -> float | None:
@@ -82,12 +89,29 @@ class WorkerClock:
         return min(max(value, self.low_s), self.high_s)
 
     def aligned(self, report: Report) -> Report:
-        """A report by the master's seconds."""
-        shift_s = self.shift_s
-        if not shift_s:
+        """The report that was heard last, by the master's seconds."""
+        if not self.shift_s and not self._has_jumped:
             return report
         return replace(
             report,
-            windows=[(key._replace(second=key.second + shift_s), w) for key, w in report.windows],
-            health=[{**row, "second": row["second"] + shift_s} for row in report.health],
+            windows=[
+                (key._replace(second=self._second(key.second)), w) for key, w in report.windows
+            ],
+            health=[{**row, "second": self._second(row["second"])} for row in report.health],
         )
+
+    @property
+    def _has_jumped(self) -> bool:
+        return self._at_s < self._jumped_s + LONGEST_REQUEST_S
+
+    def _second(self, second: int) -> int:
+        """A worker's second as the master's.
+
+        Around a jump there are seconds by either clock; a second is then the more recent one that
+        is not yet to come.
+        """
+        now = second + self.shift_s
+        if not self._has_jumped:
+            return now
+        soonest_s = self._at_s + 1
+        return max((s for s in (now, second + self._shift_before_s) if s < soonest_s), default=now)

@@ -58,7 +58,7 @@ class Crew:
         try:
             report = unpack(data.get("report") if isinstance(data, dict) else data, of=node_id)
         except MalformedReportError as error:
-            self.ledger.enter_unreadable(node_id, str(error))
+            self.ledger.enter_unreadable(node_id, str(error), known=self._knows(node_id))
             return None
         if report.run != self._run:
             self.ledger.enter_stray(node_id, report.run)
@@ -107,6 +107,10 @@ class Crew:
             waiting -= self.ledger.finished()
             if now > began + SILENT_S:
                 waiting -= self.ledger.silent()
+
+    def _knows(self, node_id: str) -> bool:
+        master = self._master
+        return master is None or node_id in self.ledger.workers or node_id in master.clients
 
     def _present(self) -> set[str]:
         if self._master is None:

@@ -126,6 +126,10 @@ class Recording:
         if report.refused:
             self._on_refusal(report.refused)
 
+    def remark(self, note: str) -> None:
+        """Keep a note on what the workers' port has heard, once."""
+        self._crew.ledger.remark(note)
+
     def _take_gathered(
         self, windows: list[tuple[WindowKey, Window]], rows: list[dict[str, Any]]
     ) -> None:

@@ -148,6 +148,11 @@ class Session:
         if self._recording is not None:
             self._recording.take_report(str(msg.node_id), msg.data)
 
+    def remark(self, note: str) -> None:
+        """Something odd was heard; the run that is under way says so."""
+        if self._recording is not None:
+            self._recording.remark(note)
+
     def drain(self) -> None:
         """Locust is about to stop: on a master, wait for what the workers still have."""
         with self._lock:

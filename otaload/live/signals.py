@@ -27,11 +27,8 @@ class Interrupts:
         self._seen = False
 
     def install(self) -> None:
-        """Take the signals over, and the end of the terminal where it is not to be ignored."""
-        numbers = [signal.SIGINT, signal.SIGTERM]
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` has it
-            numbers.append(signal.SIGHUP)
-        for number in numbers:
+        """Take the signals over."""
+        for number in _signals():
             gevent.signal_handler(number, self._on_signal, signal.Signals(number).name)
 
     def _on_signal(self, name: str) -> None:
@@ -57,7 +54,7 @@ class Interrupts:
 
 
 class WorkerInterrupts:
-    """Answers SIGINT and SIGTERM on a worker: send the last report, then go.
+    """Answers SIGINT, SIGTERM and SIGHUP on a worker: send the last report, then go.
 
     A Ctrl-C in the terminal reaches master and workers alike; the master then waits for exactly
     this report.
@@ -68,8 +65,8 @@ class WorkerInterrupts:
         self._seen = False
 
     def install(self) -> None:
-        """Take both signals over."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        """Take the signals over."""
+        for number in _signals():
             gevent.signal_handler(number, self._on_signal)
 
     def _on_signal(self) -> None:
@@ -77,3 +74,11 @@ class WorkerInterrupts:
             os._exit(INTERRUPTED)
         self._seen = True
         self._session.leave()
+
+
+def _signals() -> list[signal.Signals]:
+    """Those that end a run; the end of the terminal is among them where it is not ignored."""
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` has it
+        numbers.append(signal.SIGHUP)
+    return numbers

@@ -13,7 +13,7 @@ import gevent
 from locust import events
 from locust.env import Environment
 from locust.event import EventHook
-from locust.runners import WorkerRunner
+from locust.runners import MasterRunner, WorkerRunner
 
 from otaload.errors import ConfigurationError, OtaloadError
 from otaload.live.console import calm_locust, quiet_start
@@ -32,6 +32,7 @@ from otaload.live.redacting import redact_exceptions, redact_logs
 from otaload.live.reports import REPORT
 from otaload.live.session import Session
 from otaload.live.signals import Interrupts, WorkerInterrupts
+from otaload.live.strangers import endure_strange_bytes, endure_strange_messages
 from otaload.live.worker import WorkerSession, hold_users_until_ready
 from otaload.redaction import Secrets
 
@@ -89,6 +90,8 @@ def _own_runs(environment: Environment, runner: Any, web_ui: Any) -> None:
         sys.exit(error.exit_code)
     calm_locust(headless=session.headless)
     runner.register_message(REPORT, session.on_report)
+    if isinstance(runner, MasterRunner):
+        endure_strange_messages(runner, session.remark)
     _listen_first(events.test_start, session.begin)
     events.test_stopping.add_listener(lambda **_: session.drain())
     events.test_stop.add_listener(lambda **_: session.finish())
@@ -170,5 +173,6 @@ def _refusing_while_set_up(note: Note) -> Note:
 
 tell_uncaught(Secrets(os.environ))
 hold_users_until_ready()
+endure_strange_bytes()
 events.init_command_line_parser.add_listener(on_parser)
 events.init.add_listener(on_init)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
 from typing import Any
 
 import gevent
+import locust.runners
 from gevent.event import Event
 from gevent.lock import RLock
 from locust.env import Environment
@@ -32,14 +34,22 @@ LEAVE_S = 5.0
 
 
 _ready = Event()
-_master_ahead: list[float] = []
-"""The master's time less this machine's, by the master's last message; empty before any."""
+_master_time: list[float] = []
+"""The master's time less this machine's uptime, by the last message; empty before any."""
 
 
 def hear_time(master_s: object) -> None:
     """The master has said what time it is."""
     if isinstance(master_s, int | float):
-        _master_ahead[:] = [float(master_s) - time.time()]
+        _master_time[:] = [float(master_s) - time.monotonic()]
+
+
+def heard_s(now_s: float) -> float | None:
+    """What this machine's time is behind the master's at least, by the last message.
+
+    It is reckoned by the uptime, and so is right at once where this machine's clock is set.
+    """
+    return _master_time[0] + time.monotonic() - now_s if _master_time else None
 
 
 def hold_users_until_ready() -> None:
@@ -80,6 +90,8 @@ class WorkerSession:
         forked = options is not None and bool(options.processes)
         self._watch = MasterWatch(forked=forked, on_lost=self._on_master_lost)
         environment.events.heartbeat_received.add_listener(self._watch.hear)
+        # Locust's own watch goes by the time of day, and ends a worker whose clock is set.
+        locust.runners.MASTER_HEARTBEAT_TIMEOUT = math.inf  # type: ignore[assignment]
         self._start_users = runner.start_worker
         runner.start_worker = self._start_users_unless_drained  # type: ignore[method-assign]
         runner.register_message(DRAIN, self._on_drain, concurrent=True)
@@ -124,6 +136,7 @@ class WorkerSession:
             if self._drained and not final:
                 return  # the last report has said it all
             self._sequence += 1
+            now_s = time.time()
             counting = self.counting
             hosts, counting.hosts = counting.hosts, {}
             windows = counting.take(before_second=before_second)
@@ -139,8 +152,8 @@ class WorkerSession:
                 refused=self.refused,
                 final=final,
                 run=self._run,
-                sent_s=time.time(),
-                heard_s=_master_ahead[0] if _master_ahead else None,
+                sent_s=now_s,
+                heard_s=heard_s(now_s),
             )
             try:
                 self.runner.send_message(REPORT, {"report": pack(report)})

@@ -116,9 +116,10 @@ class Ledger:
         worker.version = report.version
         return True
 
-    def enter_unreadable(self, worker_id: str, reason: str) -> None:
-        """Book a report that could not be read."""
-        self.of(worker_id).gaps += 1
+    def enter_unreadable(self, worker_id: str, reason: str, *, known: bool = True) -> None:
+        """Book a report that could not be read; one of a stranger is only remarked."""
+        if known:
+            self.of(worker_id).gaps += 1
         self.remark(f"worker {worker_id} sent a report that cannot be read: {reason}")
 
     def enter_stray(self, worker_id: str, run: str) -> None:

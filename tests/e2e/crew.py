@@ -87,12 +87,17 @@ def spoilt(bench: Bench, file: str, code: str) -> Path:
     return path
 
 
-def with_clock(bench: Bench, ahead_s: float) -> dict[str, str]:
-    """The environment of a process whose clock is wrong from its very start."""
+def with_clock(bench: Bench, ahead_s: float, *, after_s: float = -1.0) -> dict[str, str]:
+    """The environment of a process whose clock is wrong from its start, or so long after it."""
     folder = bench.folder / f"clock{ahead_s}"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(
-        f"import time\n\n_true = time.time\ntime.time = lambda: _true() + {ahead_s}\n"
+        "import time\n\n"
+        "_true, _start_s = time.time, time.perf_counter()\n\n\n"
+        "def _wrong():\n"
+        f"    wrong = time.perf_counter() - _start_s > {after_s}\n"
+        f"    return _true() + ({ahead_s} if wrong else 0.0)\n\n\n"
+        "time.time = _wrong\n"
     )
     return {"PYTHONPATH": str(folder)}
 

@@ -8,8 +8,11 @@ import socket
 import threading
 import time
 
+import msgpack
 import pytest
+import zmq
 
+from otaload.live.reports import REPORT
 from staging.launch import start
 from tests.e2e.crew import (
     PLAIN,
@@ -175,6 +178,47 @@ def test_the_seconds_of_workers_with_wrong_clocks_are_the_masters(bench: Bench) 
     seconds = [key.second - ended.meta["start"] for key, _ in ended.windows()]
     assert min(seconds) >= -2
     assert max(seconds) <= 11
+
+
+def test_a_clock_that_is_set_during_the_run_is_followed(bench: Bench) -> None:
+    crew = Crew(bench, *SHORT)
+    crew.hire("right")
+    crew.hire("set", env=with_clock(bench, 90.0, after_s=7))
+    ended = crew.wait()
+    bench.assert_no_orphans()
+
+    assert ended.code == 0, ended.output
+    assert_reconciled(ended)
+    assert sorted(worker["clock_shift_s"] for worker in ended.meta["workers"]) == [-90, 0]
+    assert "had its clock set once during the run" in " ".join(ended.verdict["notes"])
+    seconds = [key.second - ended.meta["start"] for key, _ in ended.windows()]
+    assert min(seconds) >= -2
+    assert max(seconds) <= 11
+
+
+def test_strangers_on_the_masters_port_do_not_make_it_deaf(bench: Bench) -> None:
+    crew = Crew(bench, *SHORT)
+    crew.hire("first", "second")
+    bench.await_line("recording to")
+    time.sleep(2)
+    with socket.create_connection(("127.0.0.1", crew.port)) as scanner:
+        scanner.sendall(b"GET / HTTP/1.1\r\n\r\n" * 20)
+    with zmq.Context() as context, context.socket(zmq.DEALER) as stranger:
+        stranger.setsockopt(zmq.IDENTITY, b"stranger")
+        stranger.connect(f"tcp://127.0.0.1:{crew.port}")
+        for fields in (5, [], ["heartbeat"], ["stats", None, "x"], ["exception", None, "x"]):
+            stranger.send(msgpack.packb(fields))
+        for data in (b"", b"\xc1", b"hello", msgpack.packb([REPORT, {"report": b"x"}, "x"])):
+            stranger.send(data)
+        ended = crew.wait()
+    bench.assert_no_orphans()
+
+    assert ended.code == 0, ended.output
+    assert_reconciled(ended)
+    assert len(ended.meta["workers"]) == 2
+    told = " ".join(ended.verdict["notes"])
+    assert "a message of type 'exception' from 'stranger' made no sense" in told
+    assert "worker x sent a report that cannot be read" in told
 
 
 def test_a_report_that_cannot_be_read_is_missing_and_said(bench: Bench) -> None:

@@ -7,6 +7,7 @@ import random
 import pytest
 
 from otaload.live.clocks import WRONG_S, WorkerClock
+from otaload.live.reports import Report
 
 
 def talk(
@@ -84,3 +85,29 @@ def test_a_clock_that_creeps_away_over_eight_hours_is_followed() -> None:
     assert abs(clock.shift_s - last_s) <= WRONG_S
     assert clock.offset_s == pytest.approx(last_s, abs=0.02)
     assert clock.times_set == 0
+
+
+def test_around_a_jump_each_second_is_taken_by_the_clock_that_it_was_written_by() -> None:
+    clock = WorkerClock()
+    talk(clock, 0.0, delays_s=[0.01] * 5)  # until 1004
+    # The clock was set 90 s ahead between the two seconds of this report.
+    clock.hear(sent_s=1095.0, heard_s=-90.01, received_s=1005.01)
+    rows = [{"second": second} for second in (1003, 1094)]
+
+    assert clock.shift_s == -90
+    assert clock.aligned(report(rows)).health == [{"second": 1003}, {"second": 1004}]
+
+
+def test_a_clock_that_is_set_back_is_known_at_once() -> None:
+    clock = WorkerClock()
+    talk(clock, 0.0, delays_s=[0.01] * 5)
+    clock.hear(sent_s=915.0, heard_s=89.99, received_s=1005.01)
+    rows = [{"second": second} for second in (1003, 914)]
+
+    assert (clock.shift_s, clock.times_set) == (90, 1)
+    assert clock.aligned(report(rows)).health == [{"second": 1003}, {"second": 1004}]
+
+
+def report(rows: list[dict[str, int]]) -> Report:
+    """A report with rows of health."""
+    return Report("w1", 1, 1, [], rows)
