@@ -27,6 +27,7 @@ ALLOWED = {
         *("otaload", "otaload.errors", "otaload.yamlfile", "otaload.targets", "otaload.record"),
         *("otaload.http", "otaload.arrivals", "analysis.thresholds", "analysis.limits"),
         "analysis.abort_rules",
+        "otaload.slack",
         "analysis.looks",
         *("staging.launch", "staging.errors", "staging.fault_spec"),
     },
