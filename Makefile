@@ -8,7 +8,7 @@ AUDIT := $(VENV)/audit/bin/pip-audit
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup smoke load stress soak spike breakpoint health test lint style typecheck audit format docs figures staging bench scale verdicts clean
+.PHONY: help setup smoke load stress soak spike breakpoint health test lint style typecheck audit format docs figures screenshots staging bench scale verdicts clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,7 +24,7 @@ stress soak spike breakpoint health load: $(RUNTIME)
 test: $(DEV) ## run all tests
 	@$(BIN)/python -m pytest --ignore=tests/e2e
 	@# These mostly wait for processes of their own. Locust's plugin would patch pytest-xdist away.
-	@$(BIN)/python -m pytest tests/e2e -p no:locust -n 4
+	@$(BIN)/python -m pytest tests/e2e -p no:locust -n 4 --dist worksteal
 
 lint: style typecheck ## check style and types
 
@@ -47,6 +47,9 @@ docs: $(DEV) ## write the pages that are made from the code
 
 figures: $(DEV) ## draw the pictures of docs/statistics.md
 	@nice -n 19 $(BIN)/python -m bench.figures
+
+screenshots: $(DEV) ## draw the reports of made-up runs in Chromium, and the README's pictures of them
+	@nice -n 19 $(BIN)/python -m bench.screenshots --images
 
 staging: $(RUNTIME) ## start the embedded service in the foreground
 	@$(BIN)/otaload staging

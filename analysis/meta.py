@@ -41,7 +41,9 @@ class Stage:
 class Worker:
     """A process that generated load for the run, and how faithfully it reported.
 
-    `reports` is None where their number is not known.
+    `reports` is None where their number is not known. `away_s` is how long nothing was heard of it,
+    `last_s` when its last report came after the start, `clock_offset_s` what its clock was behind
+    the master's; the whole seconds `clock_shift_s` were added to its own.
     """
 
     id: str
@@ -51,6 +53,12 @@ class Worker:
     lost: bool
     users_max: int
     left_early: bool = False
+    repeats: int = 0
+    away_s: int = 0
+    last_s: float | None = None
+    version: str = ""
+    clock_offset_s: float | None = None
+    clock_shift_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -244,6 +252,12 @@ def _number(value: object) -> float | None:
     return float(value) if 0 <= value < 2**53 else None
 
 
+def _signed(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 2**53:
+        return None
+    return float(value)
+
+
 def _whole(value: object) -> int | None:
     number = _number(value)
     return None if number is None else int(number)
@@ -288,6 +302,12 @@ def _worker(item: object) -> Worker | None:
         lost=bool(item.get("lost")),
         users_max=_whole(item.get("users_max")) or 0,
         left_early=bool(item.get("left_early")),
+        repeats=_whole(item.get("repeats")) or 0,
+        away_s=_whole(item.get("away_s")) or 0,
+        last_s=_number(item.get("last_s")),
+        version=_text(item.get("version")) or "",
+        clock_offset_s=_signed(item.get("clock_offset_s")),
+        clock_shift_s=_signed(item.get("clock_shift_s")) or 0.0,
     )
 
 

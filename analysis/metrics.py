@@ -7,43 +7,26 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from analysis.latency_bins import LatencyBins, bin_width_s, latency_bins
 from analysis.measured import Endpoint
 from analysis.quantiles import bin_quantiles_ms
 from analysis.runs import Run
 
-WIDTHS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
-MOST_POINTS, FEWEST_POINTS = 150, 12
-WANTED_IN_BIN = 100
-"""Requests in a bin below which its p99 is but its maximum."""
 PERCENTILES = {"p50_ms": 0.50, "p95_ms": 0.95, "p99_ms": 0.99}
 OTHER_CAUSES = "all other causes"
 
 
-def bin_width_s(duration_s: int, n: int | None = None) -> int:
-    """A round width that gives at most 150 points, and about 100 requests a bin if that leaves 12.
-
-    `n` is how many requests share the bins; without it only the number of points counts.
-    """
-    allowed = [width for width in WIDTHS_S if duration_s / width <= MOST_POINTS] or [WIDTHS_S[-1]]
-    if n is None:
-        return allowed[0]
-    for width in allowed:
-        if duration_s / width <= FEWEST_POINTS or n * width / duration_s >= WANTED_IN_BIN:
-            return width
-    return allowed[-1]
-
-
 def latency_series(run: Run, endpoints: Sequence[Endpoint]) -> pd.DataFrame:
-    """p50, p95 and p99 of successes over time: `t_s` (middles of bins), `p50_ms`, …, `n`."""
-    table = run.windows.of(endpoints)
-    width_s = bin_width_s(run.duration_s, int(table.successes.sum()))
-    n_bins = -(-run.duration_s // width_s)
-    matrix = table.matrix(table.t_s // width_s, n_bins)
-    names = ("p50_ms", "p95_ms", "p99_ms")
-    values = bin_quantiles_ms(matrix, [PERCENTILES[name] for name in names])
-    frame = pd.DataFrame(values, columns=list(names))
-    frame.insert(0, "t_s", (np.arange(n_bins) + 0.5) * width_s)
-    return frame.assign(n=matrix.sum(axis=1))
+    """p50, p95, p99 and max of successes over time: `t_s` (middles of bins), `p50_ms`, …, `n`."""
+    return series_of(latency_bins(run, endpoints))
+
+
+def series_of(bins: LatencyBins) -> pd.DataFrame:
+    """The same of latencies that are in bins already."""
+    values = bin_quantiles_ms(bins.matrix, list(PERCENTILES.values()))
+    frame = pd.DataFrame(values, columns=list(PERCENTILES))
+    frame.insert(0, "t_s", bins.t_s)
+    return frame.assign(max_ms=bins.max_ms, n=bins.n)
 
 
 def rate_series(run: Run) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.arrivals import arrival_figures
-from analysis.generator import MASTER, saturation
+from analysis.generator import MASTER, saturation, steering_limits
 from analysis.quantities import format_count, format_duration, shorten
 from analysis.thresholds import GeneratorLimits
 from analysis.verdict import Outcome
@@ -19,6 +19,8 @@ NO_LIMIT_FOUND = "no limit found"
 """Ways in which a run ends, as `run.json` has them."""
 LASTED, EARLY_S = 0.95, 2.0
 """A run has ended early below this share of its planned duration and more than these seconds."""
+SETTLED_S = 2
+"""Before the last request of a run, seconds for which every process must have a row of health."""
 REACHED = 0.9
 """The share of the planned users that must have run for a verdict to speak of the planned load."""
 
@@ -77,18 +79,35 @@ def find_trouble(run: Run, limits: GeneratorLimits, *, partial: bool) -> Trouble
 
 def _worker_trouble(run: Run) -> list[str]:
     found = []
+    master_version = run.meta.versions.get("otaload", "")
     for worker in run.meta.workers:
         if worker.reports == 0:
             found.append(f"{worker.name} never reported")
         elif worker.left_early:
             found.append(f"{worker.name} left before the run was over")
         elif worker.lost:
-            found.append(f"{worker.name} was lost")
+            found.append(f"{worker.name} was lost{_since(worker.last_s)}")
+        elif worker.away_s:
+            told = format_duration(worker.away_s)
+            found.append(
+                f"{worker.name} was out of touch for {told}, so the load was not as planned"
+            )
         if worker.gaps:
             count = f"{format_count(worker.gaps)} of its reports"
             verb = "is" if worker.gaps == 1 else "are"
             found.append(f"{worker.name}: {count} {verb} missing")
+        if worker.repeats:
+            found.append(f"{worker.name}: {format_count(worker.repeats)} of its reports came twice")
+        if worker.version and master_version and worker.version != master_version:
+            other = shorten(worker.version, 20)
+            found.append(f"{worker.name} runs otaload {other}, the master {master_version}")
     return found
+
+
+def _since(last_s: float | None) -> str:
+    if last_s is None:
+        return ""
+    return f": its last report came {format_duration(last_s)} after the start"
 
 
 def _health_trouble(run: Run, limits: GeneratorLimits) -> list[str]:
@@ -106,9 +125,15 @@ def _health_trouble(run: Run, limits: GeneratorLimits) -> list[str]:
         for worker in run.meta.workers
         if worker.users_max and worker.name not in recorded
     ]
-    for process, rows in generating.groupby("process", sort=True):
-        columns = (rows[name].tolist() for name in ("t_s", "cpu", "lag_ms"))
-        reason = saturation(str(process), zip(*columns, strict=True), limits)
+    away = {worker.name for worker in run.meta.workers if worker.lost}  # which is said elsewhere
+    judged = not cut and len(run.windows.t_s)
+    last_s = int(run.windows.t_s.max()) - SETTLED_S if judged else 0
+    for name, rows in health.groupby("process", sort=True):
+        process = str(name)
+        columns = (rows[column].tolist() for column in ("t_s", "cpu", "lag_ms"))
+        held_to = steering_limits(limits) if process == MASTER else limits
+        present_s = None if process in away else last_s
+        reason = saturation(process, zip(*columns, strict=True), held_to, until_s=present_s)
         if reason is not None:
             reasons.append(reason)
     return reasons

@@ -68,7 +68,7 @@ def benchmark(workers: int, rps: int, intervals: int) -> str:
         os.environ.pop(name, None)
     with tempfile.TemporaryDirectory() as folder:
         recording = _recording(Path(folder))
-        senders = _Senders(workers, rps)
+        senders = _Senders(workers, rps, run=recording.plan.run.path.name)
         cpu_s = []
         for number in range(intervals):
             cpu_s.append(_interval(recording, senders))
@@ -115,8 +115,9 @@ def _about(workers: int, rps: int) -> tuple[str, ...]:
 class _Senders:
     """Workers that report: their messages of a second, as bytes."""
 
-    def __init__(self, workers: int, rps: int) -> None:
+    def __init__(self, workers: int, rps: int, *, run: str) -> None:
         self.report_bytes = 0.0
+        self._run = run
         self._names = [f"generator_{number:032x}" for number in range(workers)]
         rng = np.random.default_rng(1)
         self._shapes = [
@@ -144,6 +145,8 @@ class _Senders:
                     windows=windows,
                     health=[health],
                     hosts={"127.0.0.1:8123": 1200},
+                    run=self._run,
+                    sent_s=second + 1.0,
                 )
             )
             made.append(Message(REPORT, {"report": report}, name).serialize())

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analysis.arrivals import ArrivalFigures, arrival_figures, arrival_series
-from analysis.metrics import bin_width_s
+from analysis.latency_bins import bin_width_s
 from analysis.quantities import Unit, format_count, format_quantity
 from analysis.render.chart_style import (
     DASHES,
@@ -15,11 +15,11 @@ from analysis.render.chart_style import (
     SERIES,
     legend,
     new_figure,
-    style,
-    svg,
     time_axis,
 )
+from analysis.render.figure_element import figure_element
 from analysis.render.markup import Markup, element, pairs
+from analysis.render.section import section
 from analysis.runs import Run
 
 
@@ -28,14 +28,15 @@ def arrivals(run: Run) -> Markup:
     figures = arrival_figures(run)
     if figures is None:
         return Markup("")
-    with style("arrivals"):
-        drawn = svg(arrivals_figure(run, figures), "arrivals")
-    labelled = drawn.replace("<svg ", '<svg role="img" aria-labelledby="arrivals-title" ', 1)
-    title = element("strong", "Arrivals and users at work", id="arrivals-title")
-    caption = element("figcaption", title, " per second, by the second in which they were due")
-    chart = element("figure", caption, Markup(labelled))
+    chart = figure_element(
+        "arrivals",
+        "Arrivals and users at work",
+        "per second, by the second in which they were due",
+        lambda: arrivals_figure(run, figures),
+        alt=figures.sentence,
+    )
     body = element("div", chart, element("div", pairs(_totals(figures))), class_="charts")
-    return element("section", element("h2", "Arrivals"), body)
+    return section("Arrivals", body)
 
 
 def arrivals_figure(run: Run, figures: ArrivalFigures) -> Figure:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from analysis.breakpoint import Breakpoint, HoldFigures
 from analysis.render.chart_style import DASHES, FAIL, INK, PASS, QUIET, SERIES, legend, new_figure
 
+HOLD = "hold"
 Load = Callable[[HoldFigures], float]
 
 
@@ -32,7 +33,7 @@ def by_level(found: Breakpoint, fail_p95_ms: float | None) -> Figure:
         )
         if fit.reached:
             above.axvspan(fit.load_low, fit.load_high, color=SERIES[2], alpha=0.15, linewidth=0)
-    legend(above)
+    legend(above, columns=4)
     _latency_and_errors(middle, below, holds, _load, fail_p95_ms)
     for axes in (above, middle, below):
         _mark(axes, found.limit)
@@ -53,7 +54,7 @@ def by_rate(found: Breakpoint, fail_p95_ms: float | None) -> Figure:
             axes.axvline(
                 found.saturation.rps, color=SERIES[2], linewidth=1.2, linestyle=DASHES[2], zorder=1
             )
-    legend(above)
+    legend(above, columns=4)
     if found.limit_rps is not None:
         _name_limit(above, found.limit_rps, f"limit {found.limit_rps:.1f}")
     below.set_xlabel("completed requests per second")
@@ -87,13 +88,15 @@ def _latency_and_errors(
     _points(below, holds, load, lambda one: 100 * one.figures.failures / one.figures.n)
     below.set_ylabel("failed (%)")
     above.set_ylim(bottom=0)
-    below.set_ylim(0, max(1.0, below.get_ylim()[1]))
+    highest = max(1.0, below.get_ylim()[1])
+    # A mark at 0 is seen whole.
+    below.set_ylim(-0.05 * highest, highest)
 
 
 def _points(
     axes: Axes, holds: Sequence[HoldFigures], load: Load, value: Callable[[HoldFigures], float]
 ) -> None:
-    """A mark for each stretch: filled where it was good, hollow where it was not."""
+    """A mark for each stretch by what became of it, with a ring around those of the bisection."""
     for label, good, colour, marker in (
         ("good", True, PASS, "o"),
         ("bad", False, FAIL, "X"),
@@ -110,6 +113,19 @@ def _points(
                 markersize=5.5,
                 label=label,
             )
+    bisected = [one for one in holds if one.hold.kind == HOLD]
+    if bisected:
+        axes.plot(
+            [load(one) for one in bisected],
+            [value(one) for one in bisected],
+            color=INK,
+            linestyle="none",
+            marker="o",
+            markersize=10,
+            markerfacecolor="none",
+            markeredgewidth=0.9,
+            label="hold of the bisection",
+        )
 
 
 def _mark(axes: Axes, at: float | None) -> None:

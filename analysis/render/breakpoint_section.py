@@ -8,7 +8,8 @@ from analysis.limits import Metric
 from analysis.quantities import Unit, format_count, format_duration, format_quantity, format_rate
 from analysis.render.breakpoint_chart import by_level, by_rate
 from analysis.render.figure_element import figure_element
-from analysis.render.markup import Markup, element, joined, pairs, table
+from analysis.render.markup import Markup, element, pairs, table
+from analysis.render.section import section
 from analysis.runs import Run
 from analysis.saturation import Saturation
 from analysis.thresholds import Thresholds
@@ -44,7 +45,7 @@ def search(run: Run, thresholds: Thresholds) -> Markup:
     kept = [i for i, name in enumerate(COLUMNS) if is_told or name not in BUSY]
     shown = [tuple(row[i] for i in kept) for row in rows]
     parts.append(table([COLUMNS[i] for i in kept], shown, numeric=range(2, len(kept) - 2)))
-    return element("section", element("h2", "The search for the limit"), joined(parts))
+    return section("The search for the limit", *parts)
 
 
 def _charts(found: Breakpoint, fail_ms: float | None) -> list[Markup]:

@@ -162,4 +162,4 @@ def _runs(comparison: Comparison) -> Markup:
         for group in (comparison.before, comparison.after)
         for run in group.runs
     ]
-    return table(RUN_COLUMNS, rows, numeric=range(2, 8))
+    return table(RUN_COLUMNS, rows, numeric=range(2, 8), heading=1)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from analysis.quantities import format_count, format_duration
+from analysis.quantities import format_duration
+from analysis.render.hosts_section import without_user
 from analysis.render.markup import Markup, element, joined, pairs
 from analysis.runs import Run
 from analysis.thresholds import Thresholds, resolved_table
-
-_USERINFO = re.compile(r"//[^/@\s]+@")
 
 
 def configuration(run: Run, thresholds: Thresholds) -> Markup:
@@ -21,7 +19,6 @@ def configuration(run: Run, thresholds: Thresholds) -> Markup:
         ("Scenario", meta.scenario),
         ("Locustfile", meta.locustfile),
         *((f"Target {key}", value) for key, value in meta.target.items()),
-        ("Hosts contacted", _listed((h, f"{format_count(n)} requests") for h, n in _hosts(run))),
         ("Faults in the service", "; ".join(meta.faults) or "none known"),
         ("Planned", _planned(run)),
         ("Mix", _listed((name, f"{weight:g}") for name, weight in meta.mix.items())),
@@ -36,19 +33,9 @@ def configuration(run: Run, thresholds: Thresholds) -> Markup:
         ("Versions", _listed(meta.versions.items())),
         ("Options", _listed(meta.options.items())),
     ]
-    cleaned = [(name, _USERINFO.sub("//…@", value)) for name, value in entries if value]
-    parts = [
-        pairs(cleaned),
-        element("h3", "Thresholds"),
-        element("pre", resolved_table(thresholds)),
-    ]
-    if meta.first_crash:
-        parts += [element("h3", "First crash"), element("pre", meta.first_crash)]
-    return joined(parts)
-
-
-def _hosts(run: Run) -> list[tuple[str, int]]:
-    return sorted(run.meta.hosts.items(), key=lambda host: -host[1])
+    cleaned = [(name, without_user(value)) for name, value in entries if value]
+    table = element("pre", resolved_table(thresholds), tabindex="0")
+    return joined((pairs(cleaned), element("h3", "Thresholds"), table))
 
 
 def _listed(entries: Iterable[tuple[str, str]]) -> str:

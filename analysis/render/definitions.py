@@ -34,6 +34,16 @@ DEFINITIONS = (
         "fail. In the gap between the last two: warning, and labelled so.",
     ),
     (
+        "Margin",
+        "Where a value lies among its tiers. Each tier has the same width in every bar, which ends "
+        "at twice the fail limit.",
+    ),
+    (
+        "Heatmap",
+        "A cell is the darker, the greater the share of its bin's successful requests that took so "
+        "long. Its legend names the upper end of each shade.",
+    ),
+    (
         "Phase, judged",
         "The part that a stage plays. Thresholds judge all but the warm-up, the ramp-up that a run "
         "begins with, unless they name phases.",
@@ -56,6 +66,11 @@ DEFINITIONS = (
         "where that is higher; errors may be 0.1 %, or as many as the baseline had.",
     ),
     (
+        "Limit, saturation",
+        "The limit is the highest load that was held within all fail limits; saturation is where "
+        "more load brings no more throughput. Either may come first.",
+    ),
+    (
         "Corrected",
         "A user that waits sends nothing. With a pacing P, a latency v above P also stands for "
         "v − P, v − 2P, … down to P, which the requests that were due would have measured.",
@@ -68,6 +83,11 @@ DEFINITIONS = (
     (
         "Lag",
         "How late a timer of 50 ms woke at worst in a second. A late generator measures itself.",
+    ),
+    (
+        "Production",
+        "Not contacted where each host is the machine itself, or was held against the production "
+        "rules of targets.yaml; not known where nothing held one against them.",
     ),
     ("CPU", "Processor time that a generator process used in a second, as a share of one core."),
 )

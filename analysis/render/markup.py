@@ -46,25 +46,35 @@ def table(
     *,
     numeric: Iterable[int] = (),
     caption: str = "",
+    heading: int = 0,
 ) -> Markup:
-    """A table in a frame that scrolls by itself where the page is narrow."""
-    right = set(numeric)
+    """A table in a frame that scrolls by itself where the page is narrow.
 
-    def cells(kind: str, row: Sequence[str]) -> Markup:
+    The cells of the column `heading` name their rows.
+    """
+    right = set(numeric)
+    head = (
+        element("th", column, scope="col", class_="number" if i in right else "")
+        for i, column in enumerate(columns)
+    )
+
+    def cells(row: Sequence[str]) -> Markup:
         return joined(
             element(
-                kind,
+                "th" if i == heading else "td",
                 cell,
+                scope="row" if i == heading else "",
                 class_=_cell_class(cell, is_number=i in right),
-                data_label=columns[i] if kind == "td" else "",
+                data_label=columns[i],
             )
             for i, cell in enumerate(row)
         )
 
-    head = element("thead", element("tr", cells("th", columns)))
-    body = element("tbody", joined(element("tr", cells("td", row)) for row in rows))
+    body = element("tbody", joined(element("tr", cells(row)) for row in rows))
     title = element("caption", caption) if caption else Markup("")
-    return element("div", element("table", title, head, body), class_="scroll", tabindex="0")
+    shown = element("table", title, element("thead", element("tr", joined(head))), body)
+    label = f"Table: {', '.join(columns[:3])}"
+    return element("div", shown, class_="scroll", tabindex="0", role="group", aria_label=label)
 
 
 def _cell_class(cell: str, *, is_number: bool) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from analysis.omission import Omission
 from analysis.quantities import Unit, format_count, format_quantity
 from analysis.render.markup import Markup, element, joined, table
+from analysis.render.section import section
 
+TITLE = "Coordinated omission"
 COLUMNS = ("Endpoint", "n", "p50", "p95", "p99", "n corrected", "p50", "p95", "p99", "p99 ratio")
 
 
@@ -13,10 +15,9 @@ def omission_section(omission: Omission | None) -> Markup:
     """Raw percentiles beside corrected ones, or with think times the lost load."""
     if omission is None:
         return Markup("")
-    heading = element("h2", "Coordinated omission")
     if omission.pacing_s is None:
         account = element("p", _account(omission)) if omission.iterations else Markup("")
-        return element("section", heading, account, _lost_load(omission))
+        return section(TITLE, account, _lost_load(omission))
     rows = [
         (
             row.endpoint,
@@ -33,7 +34,7 @@ def omission_section(omission: Omission | None) -> Markup:
     ]
     caption = "Measured, then corrected for the requests that waiting users did not send."
     shown = table(COLUMNS, rows, numeric=range(1, len(COLUMNS)), caption=caption)
-    return element("section", heading, element("p", _account(omission)), shown)
+    return section(TITLE, element("p", _account(omission)), shown)
 
 
 def _account(omission: Omission) -> str:

@@ -5,11 +5,21 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from analysis.quantities import Unit, format_quantity
 from analysis.recovery import Recovery
-from analysis.render.chart_style import DASHES, GRID, INK, PASS, QUIET, SERIES, legend, new_figure
+from analysis.render.chart_style import (
+    DASHES,
+    GRID,
+    INK,
+    PASS,
+    QUIET,
+    SERIES,
+    legend,
+    log_axis,
+    new_figure,
+)
 
 BEFORE_S, AFTER_S = 30.0, 60.0
 """How much is shown of the baseline, and at least of what follows the burst."""
@@ -35,11 +45,10 @@ def recovery_figure(recovery: Recovery) -> Figure:
         axes.axvline(recovery.recovery_s, color=INK, linewidth=1.6, label="recovered")
     shown = p95_ms[(t_s >= first) & (t_s <= last) & np.isfinite(p95_ms) & (p95_ms > 0)]
     values = [*shown.tolist(), recovery.band_ms]
-    axes.set_yscale("log")
-    axes.set_ylim(min(values) / 1.5, max(values) * 1.5)
     _label(axes)
+    axes.set_ylim(min(values) / 1.5, max(values) * 1.5)
     axes.set_xlim(first, last)
-    legend(axes)
+    legend(axes, columns=4)
     return figure
 
 
@@ -54,9 +63,6 @@ def _shown(recovery: Recovery) -> tuple[float, float]:
 
 
 def _label(axes: Axes) -> None:
-    axes.set_ylabel("p95 (ms, log scale)")
-    axes.yaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    log_axis(axes, "p95")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 3, 5, 6, 10]))
     axes.set_xlabel("time after the end of the burst (s)")

@@ -7,6 +7,7 @@ from analysis.recovery import HOLD_S, Recovery
 from analysis.render.figure_element import figure_element
 from analysis.render.markup import Markup, element, pairs
 from analysis.render.recovery_chart import recovery_figure
+from analysis.render.section import section
 
 
 def recovery_section(recovery: Recovery | None) -> Markup:
@@ -24,7 +25,7 @@ def recovery_section(recovery: Recovery | None) -> Markup:
         )
         listed = element("div", pairs(_entries(recovery)))
         parts.append(element("div", chart, listed, class_="charts"))
-    return element("section", element("h2", "Recovery"), *parts)
+    return section("Recovery", *parts)
 
 
 def _entries(recovery: Recovery) -> list[tuple[str, str]]:

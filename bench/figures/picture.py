@@ -8,19 +8,17 @@ from collections.abc import Callable
 from matplotlib.figure import Figure
 
 from analysis.render.chart_style import style, svg
-from analysis.render.stylesheet import CSS
+from analysis.render.stylesheet import DARK, LIGHT
 
 FONT = 'font-family: system-ui, "Segoe UI", Roboto, "Liberation Sans", sans-serif'
-_ROOTS = re.compile(r":root \{(.*?)\}", re.DOTALL)
 
 
 def picture(name: str, title: str, draw: Callable[[], Figure]) -> str:
     """The text of an SVG file; `title` says to those who cannot see it what it shows."""
     with style(name):
         body = svg(draw(), name)
-    light, dark = _ROOTS.findall(CSS)[:2]
     sheet = (
-        f":root {{{light}}}\n@media (prefers-color-scheme: dark) {{ :root {{{dark}}} }}\n"
+        f":root {{{LIGHT}}}\n@media (prefers-color-scheme: dark) {{ :root {{{DARK}}} }}\n"
         f"svg {{ background: var(--page); {FONT}; }}"
     )
     head = f"<title>{title}</title><style>{sheet}</style>"

@@ -100,42 +100,60 @@ def never_back(rng: np.random.Generator) -> Requests:
 def with_backlog(rng: np.random.Generator) -> tuple[Requests, float]:
     """A spike that leaves a queue behind, and the moment at which that is served.
 
-    One server takes `service_s` for a request. During the burst the queue grows in a line; after
-    it each probing user waits for its answer, thinks, and asks again.
+    One server takes `service_s` for a request. During the burst the queue grows in a line; before
+    and after it each probing user waits for its answer, thinks, and asks again.
     """
     service_s = float(rng.uniform(0.005, 0.02))
     backlog_s = float(rng.uniform(5, 150))
-    before = _background(rng)
-    early = before.at_s < SPIKE.begins_s
+    early = _probe(rng, service_s, 0, SPIKE.begins_s)
     loaded = np.sort(rng.uniform(SPIKE.begins_s, SPIKE.ends_s, 20_000))
     share = (loaded - SPIKE.begins_s) / (SPIKE.ends_s - SPIKE.begins_s)
-    base_ms = _latencies(rng, len(loaded)) + share * backlog_s * 1000
-    probe_at, probe_ms, drained_s = _drain(rng, service_s, backlog_s)
-    at_s = np.concatenate((before.at_s[early], loaded, probe_at))
-    latency_ms = np.concatenate((before.latency_ms[early], base_ms, probe_ms))
-    return Requests(at_s, latency_ms, np.zeros(len(at_s), bool)), drained_s
+    late = _probe(rng, service_s, SPIKE.ends_s, LENGTH_S, backlog_s)
+    at_s = np.concatenate((early.at_s, loaded, late.at_s))
+    waited_ms = np.concatenate((early.waited_ms, share * backlog_s * 1000, late.waited_ms))
+    own_ms = np.concatenate((early.own_ms, _latencies(rng, len(loaded)), late.own_ms))
+    # An incident while the queue empties would make another moment the true one.
+    latency_ms = waited_ms + _swayed(rng, at_s, own_ms, incidents_until_s=SPIKE.begins_s)
+    return Requests(at_s, latency_ms, np.zeros(len(at_s), bool)), late.drained_s
 
 
-def _drain(
-    rng: np.random.Generator, service_s: float, backlog_s: float
-) -> tuple[Values, Values, float]:
-    """The probe's requests after the burst, and when the queue was first empty."""
-    free_s, drained_s = SPIKE.ends_s + backlog_s, float("inf")
-    due = [(SPIKE.ends_s + float(rng.uniform(0, THINK_S[1])), n) for n in range(PROBE_USERS)]
+@dataclass(frozen=True)
+class _Probe:
+    """Requests of users that wait for their answers, and when the queue was first empty."""
+
+    at_s: Values
+    waited_ms: Values
+    own_ms: Values
+    drained_s: float
+
+
+def _probe(
+    rng: np.random.Generator,
+    service_s: float,
+    from_s: float,
+    until_s: float,
+    backlog_s: float = 0.0,
+) -> _Probe:
+    """The requests of thirty users to a server that may be behind.
+
+    They begin to ask within the first seconds, and each waits for its answer and thinks.
+    """
+    free_s, drained_s = from_s + backlog_s, float("inf")
+    due = [(from_s + float(rng.uniform(0, THINK_S[1])), n) for n in range(PROBE_USERS)]
     heapq.heapify(due)
     own, thinks = _latencies(rng, 20_000) / 1000, rng.uniform(*THINK_S, 20_000)
     at: list[float] = []
-    latency_ms: list[float] = []
-    while due[0][0] < LENGTH_S:
+    waited_ms: list[float] = []
+    while due[0][0] < until_s:
         now_s, user = heapq.heappop(due)
         if free_s <= now_s and drained_s > free_s:
             drained_s = free_s
         free_s = max(free_s, now_s) + service_s
         own_s = float(own[len(at)])
         at.append(now_s)
-        latency_ms.append((free_s - now_s + own_s) * 1000)
+        waited_ms.append((free_s - now_s) * 1000)
         heapq.heappush(due, (free_s + own_s + float(thinks[len(at) - 1]), user))
-    return np.array(at), np.array(latency_ms), min(drained_s, free_s)
+    return _Probe(np.array(at), np.array(waited_ms), own[: len(at)] * 1000, min(drained_s, free_s))
 
 
 def _background(rng: np.random.Generator) -> Requests:
@@ -149,21 +167,7 @@ def _background(rng: np.random.Generator) -> Requests:
     )
     at_s = np.concatenate([rng.uniform(a, b, rng.poisson(rps * (b - a))) for a, b, rps in spans])
     at_s.sort()
-    level = 1 + 0.5 * np.exp(-at_s / 20)  # the warm-up
-    level *= 1 + rng.uniform(0, 0.06) * np.sin(
-        2 * np.pi * (at_s / rng.uniform(120, 600) + rng.random())
-    )
-    walk = np.cumsum(rng.normal(0, 0.01, LENGTH_S))  # a level that wanders by some percent
-    level *= np.exp(0.03 * (walk - walk.mean()) / max(walk.std(), 1e-9))[at_s.astype(int)]
-    for _ in range(rng.poisson(LENGTH_S / 900)):
-        begins = rng.uniform(0, LENGTH_S)
-        inside = (at_s >= begins) & (at_s < begins + rng.uniform(3, 15))
-        level = np.where(inside, level * rng.uniform(1.5, 3), level)
-    latency_ms = _latencies(rng, len(at_s)) * level
-    every_s = rng.uniform(10, 60)
-    phase = at_s % every_s
-    pause_s = rng.uniform(0.05, 0.25)
-    latency_ms += np.where(phase < pause_s, (pause_s - phase) * 1000, 0.0)
+    latency_ms = _swayed(rng, at_s, _latencies(rng, len(at_s)))
     failed = np.zeros(len(at_s), bool)
     if rng.random() < 0.1:
         restart_s = rng.uniform(0, LENGTH_S)
@@ -171,6 +175,32 @@ def _background(rng: np.random.Generator) -> Requests:
         cold = np.where(at_s >= restart_s, np.exp(-(at_s - restart_s) / 10), 0.0)
         latency_ms *= 1 + 0.5 * cold
     return Requests(at_s, latency_ms, failed)
+
+
+def _swayed(
+    rng: np.random.Generator,
+    at_s: Values,
+    latency_ms: Values,
+    *,
+    incidents_until_s: float = LENGTH_S,
+) -> Values:
+    """Latencies with what every service shows: a warm-up, waves, incidents, collected garbage."""
+    level = 1 + 0.5 * np.exp(-at_s / 20)  # the warm-up
+    level *= 1 + rng.uniform(0, 0.06) * np.sin(
+        2 * np.pi * (at_s / rng.uniform(120, 600) + rng.random())
+    )
+    walk = np.cumsum(rng.normal(0, 0.01, LENGTH_S))  # a level that wanders by some percent
+    level *= np.exp(0.03 * (walk - walk.mean()) / max(walk.std(), 1e-9))[at_s.astype(int)]
+    for _ in range(rng.poisson(incidents_until_s / 900)):
+        begins = rng.uniform(0, incidents_until_s)
+        inside = (at_s >= begins) & (at_s < begins + rng.uniform(3, 15))
+        level = np.where(inside, level * rng.uniform(1.5, 3), level)
+    swayed: Values = latency_ms * level
+    every_s = rng.uniform(10, 60)
+    phase = at_s % every_s
+    pause_s = rng.uniform(0.05, 0.25)
+    swayed += np.where(phase < pause_s, (pause_s - phase) * 1000, 0.0)
+    return swayed
 
 
 def _loaded(at_s: Values) -> NDArray[np.bool_]:

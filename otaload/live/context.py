@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from locust.env import Environment
 
 from otaload.errors import ConfigurationError
+from otaload.redaction import Secrets
 from otaload.targets import Targets
 
 T = TypeVar("T")
 _ATTRIBUTE = "otaload_context"
+_SECRETS = "otaload_secrets"
 
 
 class RunContext:
     """The target, the seed and what the users of one process learn from each other.
 
     `think_s` is the range of seconds between iterations; with `pacing_s` they start on a schedule
-    in its place. `current_release` is the release that the service last offered; `refused` is set
+    in its place. What users learn that must not be told, such as a device's token, they add to
+    `secrets`. `current_release` is the release that the service last offered; `refused` is set
     when a target turned out to be forbidden.
     """
 
@@ -34,8 +38,10 @@ class RunContext:
         pacing_s: float | None = None,
         release_day: bool = False,
         verify_hook: Callable[[Any], str | None] | None = None,
+        secrets: Secrets | None = None,
     ) -> None:
         self.targets = targets
+        self.secrets = secrets or Secrets()
         self.seed = seed
         self.worker_index = worker_index
         self.worker_count = worker_count
@@ -67,6 +73,15 @@ class RunContext:
             self.refused = reason
             if self.on_refusal is not None:
                 self.on_refusal(reason)
+
+
+def secrets_of(environment: Environment) -> Secrets:
+    """What must not be told by the process of an environment; made at its first use."""
+    found = getattr(environment, _SECRETS, None)
+    if not isinstance(found, Secrets):
+        found = Secrets(os.environ)
+        setattr(environment, _SECRETS, found)
+    return found
 
 
 def attach(

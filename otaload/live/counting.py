@@ -12,25 +12,33 @@ from typing import Any
 from locust.env import Environment
 
 from otaload.http import Response
+from otaload.live.crashes import is_meant
 from otaload.live.locust_statistics import add_windows, silence_per_request_statistics
-from otaload.record import Recorder, Window, WindowKey
+from otaload.record import OTHER, Recorder, Window, WindowKey
+from otaload.redaction import Secrets
 
 MAX_HOSTS = 100
+MAX_HOST_LENGTH = 300
+"""Beyond the 253 characters of a name and its port, it is none."""
 MAX_URLS = 1000
+MAX_URL_LENGTH = 500
+"""Longer ones are taken apart each time, rather than remembered."""
 MAX_TRACEBACK_LENGTH = 8000
 
 _AUTHORITY_END = re.compile(r"[/?#]")
 
 
 class Counting:
-    """What one process has seen of a run: windows, hosts that were contacted, crashed users."""
+    """What one process has seen of a run: windows, hosts that were contacted, crashes."""
 
-    def __init__(self, environment: Environment) -> None:
-        self.recorder = Recorder()
+    def __init__(self, environment: Environment, secrets: Secrets | None = None) -> None:
+        self.secrets = secrets or Secrets()
+        self.recorder = Recorder(clean=self.secrets.redact)
         self.hosts: dict[str, int] = {}
         self.on_new_host: Callable[[str], None] | None = None
         self.crashes = 0
         self.first_crash: str | None = None
+        self._last_crash: BaseException | None = None
         self._host_of: dict[str, str] = {}
         self._environment = environment
         self._feeds_locust = silence_per_request_statistics(environment)
@@ -46,13 +54,17 @@ class Counting:
         environment.events.user_error.add_listener(self.on_user_error)
 
     def reset(self) -> None:
-        """Forget the last run."""
-        self.recorder = Recorder()
+        """Forget the last run; what was raised since its crashes were taken is of the next."""
+        self.recorder = Recorder(clean=self.secrets.redact)
         self._held = []
         self._host_of = {}
         self.hosts = {}
-        self.crashes = 0
-        self.first_crash = None
+
+    def take_crashes(self) -> tuple[int, str | None]:
+        """How often the test code raised, and the first traceback; both are forgotten here."""
+        crashes, first = self.crashes, self.first_crash
+        self.crashes, self.first_crash, self._last_crash = 0, None, None
+        return crashes, first
 
     def take(self, *, before_second: int | None = None) -> list[tuple[WindowKey, Window]]:
         """What was recorded so far (before a second, if given); Locust's statistics get it, too."""
@@ -162,27 +174,38 @@ class Counting:
         host = self._host_of.get(url)
         if host is None:
             host = host_in(url)
-            if len(self._host_of) < MAX_URLS:
+            if len(self._host_of) < MAX_URLS and len(url) <= MAX_URL_LENGTH:
                 self._host_of[url] = host
         if not host:
             return  # a path, whose host is not told
-        hosts = self.hosts
-        if host in hosts:
-            hosts[host] += 1
+        if host in self.hosts:
+            self.hosts[host] += 1
             return
-        if len(hosts) < MAX_HOSTS:
-            hosts[host] = 1
+        self.add_host(host, 1)
         if self.on_new_host is not None:
             self.on_new_host(host)
+
+    def add_host(self, host: str, count: int) -> None:
+        """Count requests to a host; those beyond the bound are counted together."""
+        name = host if host in self.hosts or len(self.hosts) < MAX_HOSTS else OTHER
+        name = name if len(name) <= MAX_HOST_LENGTH else OTHER
+        self.hosts[name] = self.hosts.get(name, 0) + count
 
     def on_user_error(
         self, exception: BaseException, tb: TracebackType | None, **_ignored: Any
     ) -> None:
-        """Count an exception that the test code raised; the first one is kept whole."""
+        """Count an exception that a user raised."""
+        self.note_crash(exception.with_traceback(tb))
+
+    def note_crash(self, error: BaseException) -> None:
+        """Count an exception that the test code raised, once; the first is kept as it stands."""
+        if error is self._last_crash or is_meant(error):
+            return
+        self._last_crash = error
         self.crashes += 1
         if self.first_crash is None:
-            lines = traceback.format_exception(type(exception), exception, tb)
-            self.first_crash = "".join(lines)[-MAX_TRACEBACK_LENGTH:]
+            lines = "".join(traceback.format_exception(error))
+            self.first_crash = self.secrets.redact(lines)[-MAX_TRACEBACK_LENGTH:]
 
 
 def host_in(url: str) -> str:

@@ -15,13 +15,14 @@ from otaload.errors import ConfigurationError, OtaloadError
 from otaload.http import LeanHttpUser
 from otaload.live.aim import Aim, aim_again, reach, take_aim
 from otaload.live.arriving import dispatcher_for, why_unfit
-from otaload.live.context import load_hook
+from otaload.live.context import load_hook, secrets_of
 from otaload.live.guard import refuse_production
 from otaload.live.metadata import describe_run
 from otaload.live.options import Settings, read_settings
 from otaload.live.scenario import Scenario, scenario_of
 from otaload.live.setup import KILL_GRACE_S, Setup
 from otaload.record import RunDirectory
+from otaload.redaction import Secrets
 from otaload.targets import Targets, load_targets
 from otaload.yamlfile import did_you_mean, read_text
 
@@ -64,7 +65,11 @@ def make_plan(environment: Environment, options: Namespace, *, standing: Aim | N
     try:
         if aim is not None and aim.service is None:
             reach(aim.targets)
-        run = _make_run(scenario, settings, aim, users=options.num_users)
+        run = _make_run(
+            *(scenario, settings, aim),
+            users=options.num_users,
+            secrets=secrets_of(environment),
+        )
     except OtaloadError:
         if aim is not None and (standing is None or aim.service is not standing.service):
             aim.close()
@@ -179,14 +184,21 @@ def _check_endpoints(scenario: Scenario, thresholds: Thresholds, settings: Setti
 
 
 def _make_run(
-    scenario: Scenario, settings: Settings, aim: Aim | None, *, users: int | None
+    scenario: Scenario,
+    settings: Settings,
+    aim: Aim | None,
+    *,
+    users: int | None,
+    secrets: Secrets,
 ) -> RunDirectory:
     start_s = time.time()
     return RunDirectory.create(
         settings.reports_dir,
         scenario=scenario.name,
         start_s=start_s,
-        meta=describe_run(scenario, settings, aim, start_s=start_s, users=users),
+        meta=secrets.redact_all(
+            describe_run(scenario, settings, aim, start_s=start_s, users=users)
+        ),
         thresholds=read_text(settings.thresholds_path),
     )
 

@@ -11,26 +11,25 @@ from typing import Any
 import gevent
 from locust import log as locust_log
 from locust.env import Environment
-from locust.runners import STATE_MISSING, MasterRunner
+from locust.runners import MasterRunner
 
 from otaload.live.arrival_record import ArrivalRecord
-from otaload.live.console import PROGRESS_S, progress_line, say
+from otaload.live.console import say
 from otaload.live.counting import Counting
+from otaload.live.crew import Crew
+from otaload.live.disk import DiskWatch
+from otaload.live.display import Display
 from otaload.live.gathering import Gathering
 from otaload.live.health import HealthSampler
 from otaload.live.plan import Plan
-from otaload.live.reports import DRAIN, MalformedReportError, unpack
+from otaload.live.progress import Progress, Recent
+from otaload.live.standing import Standing, standings_of
 from otaload.live.steering import Steering, longest_look_s
 from otaload.live.tail import Tail
-from otaload.live.workers import Ledger
-from otaload.record import Window, WindowKey
+from otaload.record import OTHER, Window, WindowKey
 from staging.errors import StagingError
 
 FLUSH_S = 1.0
-DRAIN_GRACE_S = 15.0
-"""How long, beyond the stop timeout, the master waits for the last reports of its workers."""
-SILENT_S = 5.0
-"""How long it waits for a worker that has never reported at all."""
 REPORTED_S = 2
 """How long after a second the reports of all workers on it are in."""
 
@@ -59,10 +58,13 @@ class Recording:
         self._on_trouble = on_trouble
         self._on_refusal = on_refusal
         self._notes: list[str] = list(plan.run.meta["notes"])
-        self._ledger = Ledger()
         self._gathering = Gathering(self._take_gathered)
-        self._disk_failed = False
+        self._disk = DiskWatch(plan.run)
+        self._told_crash = False
+        self._secrets = counting.secrets
         self._tail = Tail(keep_s=longest_look_s(plan))
+        self._standings = standings_of(plan.thresholds, plan.scenario, start_s=self.start_s)
+        self._display = Display(plan.settings.progress, self.progress)
         self._arrivals = ArrivalRecord(
             environment, plan.scenario, start_s=self.start_s, keep_s=self._tail.keep_s
         )
@@ -78,6 +80,7 @@ class Recording:
         )
         runner = environment.runner
         self._master = runner if isinstance(runner, MasterRunner) else None
+        self._crew = Crew(environment, self._master, run=plan.run.path.name, start_s=self.start_s)
         self._sampler = HealthSampler(
             "master" if self._master else "local", self._count_own_users, also=self._arrivals.keys
         )
@@ -85,9 +88,11 @@ class Recording:
 
     def start(self) -> None:
         """Begin: hand the settings to users or workers, and open the books."""
-        setup = dataclasses.replace(self.plan.setup, arrivals=self._arrivals.plan_as_json)
+        setup = dataclasses.replace(
+            self.plan.setup, arrivals=self._arrivals.plan_as_json, run=self.plan.run.path.name
+        )
         if self._master is not None:
-            self._ledger.expect(self._present())
+            self._crew.begin()
             count = max(1, self._master.worker_count)
             options = self.environment.parsed_options
             assert options is not None
@@ -106,22 +111,17 @@ class Recording:
         self._sampler.start()
         self._flusher.start()
         say(f"otaload: recording to {self.plan.run.path}")
+        self._display.open(self.start_s)
 
     def take_report(self, node_id: str, data: object) -> None:
         """Take a worker's report in; a damaged or missing one is noted and never ignored."""
-        try:
-            report = unpack(data.get("report") if isinstance(data, dict) else data)
-        except MalformedReportError as error:
-            note = f"worker {node_id} sent a report that cannot be read: {error}"
-            if note not in self._notes:  # a worker of another version sends one every second
-                self._notes.append(note)
-            self._ledger.enter_unreadable(node_id)
+        report = self._crew.take(node_id, data)
+        if report is None:
             return
-        self._ledger.enter(report)
         if report.first_crash and self._counting.first_crash is None:
-            self._counting.first_crash = report.first_crash
+            self._counting.first_crash = self._secrets.redact(report.first_crash)
         for host, count in report.hosts.items():
-            self._counting.hosts[host] = self._counting.hosts.get(host, 0) + count
+            self._counting.add_host(host, count)
         self._gathering.add(report)
         if report.refused:
             self._on_refusal(report.refused)
@@ -129,39 +129,19 @@ class Recording:
     def _take_gathered(
         self, windows: list[tuple[WindowKey, Window]], rows: list[dict[str, Any]]
     ) -> None:
-        self._tail.add(windows)
+        self._remember(windows)
         self._write(windows=windows, rows=rows)
 
     def drain_workers(self) -> None:
-        """Have every worker stop its users and send its last report, and wait for it.
-
-        Locust closes the master's ear half a second after it says "quit", whatever is under way;
-        so this is done before it says so.
-        """
+        """Hand out no more load, and wait for the last report of every worker."""
         self._arrivals.close()
-        master = self._master
-        if master is None:
-            return
-        shape_greenlet = master.shape_greenlet
-        if shape_greenlet is not None and shape_greenlet is not gevent.getcurrent():
-            # Its next step would start users again on workers that have just stopped theirs.
-            shape_greenlet.kill(block=True)
-        self._ledger.expect(self._present())
-        self._ledger.draining = True
-        waiting = self._present() - self._ledger.finished()
-        for worker_id in waiting:
-            master.send_message(DRAIN, {}, client_id=worker_id)
-        began = time.monotonic()
-        longest_s = self.environment.stop_timeout + DRAIN_GRACE_S
-        while waiting and time.monotonic() < began + longest_s:
-            gevent.sleep(0.05)
-            waiting = (waiting & self._present()) - self._ledger.finished()
-            if time.monotonic() > began + SILENT_S:
-                waiting -= self._ledger.silent()
+        self._crew.drain()
 
     def finish(self, *, interrupted: str | None, refused: str | None) -> None:
         """Write what is left, and close the run."""
         self._flusher.kill()
+        self._disk.close()
+        self._display.close()
         self._steering.stop_looking()
         self._sampler.stop()
         self._flush(before_second=None)
@@ -171,6 +151,8 @@ class Recording:
             ended = "refused"
         elif interrupted:
             ended = "interrupted"
+        elif self._crew.gone:
+            ended = "workers lost"
         else:
             ended = self._steering.ended
         counters = self._service_counters()
@@ -179,19 +161,28 @@ class Recording:
             end=end_s,
             ended=ended,
             interrupted=interrupted or ("refused" if refused else None),
-            crashes={"count": self._crashes(), "first": self._counting.first_crash},
-            hosts=self._counting.hosts,
-            workers=self._ledger.as_json(),
-            processes=max(1, len(self._ledger.workers)),
+            **self._process_books(),
             **self._steering.as_json(end_s),
             service_counters=counters,
             notes=[*self._notes, *self._closing_notes(refused)],
-            complete=not self._disk_failed,
+            complete=not self._disk.failed,
         )
         self.plan.run.close()
+        self._counting.take_crashes()
+        locust_log.unhandled_greenlet_exception = False
+
+    def _process_books(self) -> dict[str, Any]:
+        return {
+            "crashes": self._crashes(),
+            "hosts": self._counting.hosts,
+            "workers": self._crew.ledger.as_json(),
+            "processes": max(1, len(self._crew.ledger.workers)),
+        }
 
     def _write_end(self, **meta: Any) -> None:
+        meta = self._secrets.redact_all(meta)
         try:
+            self.plan.run.sync()  # `complete` must not outlive what it speaks of
             self.plan.run.write_meta(recorded=self.plan.run.recorded, **meta)
         except OSError as error:
             # The run then stays incomplete on disk, which no verdict takes for a good one.
@@ -207,15 +198,21 @@ class Recording:
             self._notes.append(f"the embedded service was lost: {error}")
             return None
 
+    @property
+    def workers_gone(self) -> bool:
+        """Whether nobody is left to make the load."""
+        return self._crew.gone
+
     def abandon(self, by: str) -> None:
         """Write down what there is, because the process ends at once; the run stays incomplete."""
+        self._display.close()
         self._flush(before_second=None)
-        self._write_end(end=time.time(), ended="abandoned", interrupted=by)
+        self._write_end(end=time.time(), ended="abandoned", interrupted=by, **self._process_books())
 
     def ended_early(self) -> bool:
-        """Whether the planned end has not come."""
+        """Whether the planned end has not come, and nothing that is known has ended the run."""
         shape = self.plan.scenario.shape
-        if self._steering.aborted:
+        if self._steering.aborted or self._crew.gone:
             return False
         if shape is None:
             # Locust's own timer may fire a moment early by this clock.
@@ -227,34 +224,31 @@ class Recording:
             and time.time() - self.start_s < shape.duration_s
         )
 
-    def _present(self) -> set[str]:
-        assert self._master is not None
-        return {c.id for c in self._master.clients.all if c.state != STATE_MISSING}
-
     def _count_own_users(self) -> int:
         runner = self.environment.runner
         return 0 if runner is None or self._master is not None else runner.user_count
 
     def _flush_forever(self) -> None:
-        next_line_s = self.start_s + PROGRESS_S
-        options = self.environment.parsed_options
-        headless = options is not None and options.headless
         while True:
             gevent.sleep(FLUSH_S - time.time() % FLUSH_S)
             now_s = time.time()
             self._flush(before_second=int(now_s))
+            self._watch_disk(now_s)
+            self._tell_first_crash()
             self._steering.watch(now_s)
-            if not self._ledger.draining:
-                members = self._ledger.at_work() & self._present() if self._master else set()
-                self._arrivals.update(self._master, members, now_s=now_s)
-            if headless and now_s >= next_line_s:
-                next_line_s += PROGRESS_S
-                say(self._progress(now_s))
+            if not self._crew.draining:
+                self._crew.watch()
+                self._arrivals.update(self._master, self._crew.at_work(), now_s=now_s)
+            self._display.show(now_s)
+
+    def _remember(self, windows: list[tuple[WindowKey, Window]]) -> None:
+        self._tail.add(windows)
+        self._standings.add(windows)
 
     def _flush(self, *, before_second: int | None) -> None:
         self._gathering.flush()
         windows = self._counting.take(before_second=before_second)
-        self._tail.add(windows)
+        self._remember(windows)
         now_s = time.time()
         shape, runner = self.plan.scenario.shape, self.environment.runner
         planned = shape.users_at(now_s - self.start_s) if shape else None
@@ -288,34 +282,60 @@ class Recording:
         except OSError as error:
             self._disk_trouble(error)
 
+    def _tell_first_crash(self) -> None:
+        """Write down at once that the test code raised: a run that is killed later is no better."""
+        if self._told_crash or not self._counting.crashes:
+            return
+        self._told_crash = True
+        self._write_played({"crashes": self._crashes()})
+
+    def _watch_disk(self, now_s: float) -> None:
+        error = self._disk.watch(now_s)
+        if error is not None:
+            self._disk_trouble(error)
+
     def _disk_trouble(self, error: OSError) -> None:
-        if not self._disk_failed:
-            self._disk_failed = True
-            note = f"{self.plan.run.path} cannot be written ({error.strerror})"
+        if not self._disk.failed:
+            self._disk.failed = True
+            note = f"{self.plan.run.path} cannot be written ({error.strerror or error})"
             self._notes.append(f"{note}: what came after is missing")
             self._on_trouble(note)
 
-    def _progress(self, now_s: float) -> str:
+    def progress(self, now_s: float) -> Progress:
+        """How the run stands at this moment."""
         elapsed_s = now_s - self.start_s
         shape, runner = self.plan.scenario.shape, self.environment.runner
-        line = progress_line(
-            self._tail,
-            until=int(now_s) - (REPORTED_S if self._master else 0),
+        until = int(now_s) - (REPORTED_S if self._master else 0)
+        return Progress(
+            scenario=self.plan.scenario.name,
             elapsed_s=elapsed_s,
             planned_s=shape.duration_s if shape else (self.plan.settings.run_time_s or math.inf),
-            stage=self._steering.told or self.plan.scenario.stage_at(elapsed_s),
+            stage=self._steering.told or self.plan.scenario.stage_at(elapsed_s) or "running",
             users=runner.user_count if runner else 0,
+            recent=Recent.of(self._tail, until=until, start_s=self.start_s),
+            requests=self._tail.requests,
+            failures=self._tail.failures,
+            arrivals=self._arrivals.told(now_s),
+            standings=self.standings(),
         )
-        return line + self._arrivals.told(now_s)
 
-    def _crashes(self) -> int:
-        crashes = self._counting.crashes + self._ledger.crashes
-        return crashes or int(bool(locust_log.unhandled_greenlet_exception))
+    def standings(self) -> tuple[Standing, ...]:
+        """How each threshold stands at this moment."""
+        return self._standings.now()
+
+    def _crashes(self) -> dict[str, Any]:
+        crashes = self._counting.crashes + self._crew.ledger.crashes
+        # Whatever Locust has noticed and this process has not is in its log.
+        crashes = crashes or int(bool(locust_log.unhandled_greenlet_exception))
+        return {"count": crashes, "first": self._counting.first_crash}
 
     def _closing_notes(self, refused: str | None) -> list[str]:
-        notes = [*self._ledger.notes(), *self._steering.notes()]
-        if locust_log.unhandled_greenlet_exception:
+        notes = [*self._crew.ledger.notes(), *self._steering.notes()]
+        if locust_log.unhandled_greenlet_exception and self._counting.first_crash is None:
             notes.append("an exception outside the users was raised; locust's log has it")
+        beyond = self._counting.hosts.get(OTHER)
+        if beyond:
+            notes.append(f"{beyond} requests to hosts beyond the bound are counted as other")
         folded = self._counting.recorder.folded
         if folded:
             notes.append(f"{folded} requests beyond the bound on names are counted as other")

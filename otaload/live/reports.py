@@ -6,6 +6,7 @@ know, so reports are packed here, and numbered, so that a gap shows.
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from dataclasses import dataclass, field
@@ -24,7 +25,11 @@ DRAIN = "otaload_drain"
 
 @dataclass
 class Report:
-    """Everything of one worker since its last report; `final` once its users have stopped."""
+    """Everything of one worker since its last report; `final` once its users have stopped.
+
+    `run` names the run that it belongs to, `sent_s` is the worker's own Unix time, and `heard_s`
+    the master's time less that, when the worker last heard from the master.
+    """
 
     worker: str
     sequence: int
@@ -36,6 +41,9 @@ class Report:
     first_crash: str | None = None
     refused: str | None = None
     final: bool = False
+    run: str = ""
+    sent_s: float = 0.0
+    heard_s: float | None = None
     version: str = __version__
 
 
@@ -52,8 +60,11 @@ def pack(report: Report) -> bytes:
     return b"".join((FORMAT, _FRAME.pack(checksum, len(head)), head, buckets))
 
 
-def unpack(data: object) -> Report:
-    """The report in some bytes; raises `MalformedReportError` where they hold none."""
+def unpack(data: object, *, of: str | None = None) -> Report:
+    """The report in some bytes, `of` a certain worker if given.
+
+    Raises `MalformedReportError` where they hold none.
+    """
     if not isinstance(data, bytes):
         raise MalformedReportError(f"expected bytes, not {type(data).__name__}")
     begin = len(FORMAT) + _FRAME.size
@@ -68,9 +79,49 @@ def unpack(data: object) -> Report:
         report = Report(**fields)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise MalformedReportError(f"{type(error).__name__}: {error}") from error
-    if not isinstance(report.worker, str) or type(report.sequence) is not int:
-        raise MalformedReportError("no worker or no number")
+    _check(report)
+    if of is not None and report.worker != of:
+        raise MalformedReportError("it bears the name of another worker")
     return report
+
+
+def _check(report: Report) -> None:
+    """Everything that is reckoned with has its kind; what is booked must not break the books."""
+    if type(report.worker) is not str or not report.worker or not _is_count(report.sequence):
+        raise MalformedReportError("no worker or no number")
+    texts = {"run": report.run, "version": report.version}
+    texts |= {"refused": report.refused or "", "first_crash": report.first_crash or ""}
+    kinds = {
+        **{name: type(value) is str for name, value in texts.items()},
+        "users": _is_count(report.users),
+        "crashes": _is_count(report.crashes),
+        "final": type(report.final) is bool,
+        "sent_s": _is_number(report.sent_s),
+        "heard_s": report.heard_s is None or _is_number(report.heard_s),
+        "hosts": type(report.hosts) is dict and all(map(_is_count, report.hosts.values())),
+        "health": type(report.health) is list and all(map(_is_row, report.health)),
+    }
+    wrong = [name for name, right in kinds.items() if not right]
+    if wrong:
+        raise MalformedReportError(f"{', '.join(wrong)}: not of the kind expected")
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value < 2**53
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float) and math.isfinite(float(value))  # type: ignore[arg-type]
+
+
+def _is_row(row: object) -> bool:
+    if type(row) is not dict or not _is_count(row.get("second")):
+        return False
+    arrivals = row.get("arrivals")
+    return arrivals is None or (
+        type(arrivals) is dict
+        and all(_is_count(arrivals.get(name, 0)) for name in ("planned", "missed"))
+    )
 
 
 _FRAME = struct.Struct("<II")

@@ -12,18 +12,26 @@ from typing import Any
 import gevent
 from gevent.lock import RLock
 from locust.env import Environment
+from locust.runners import MasterRunner
 
 from analysis.thresholds import load_thresholds
 from otaload.errors import OtaloadError, RefusedError
 from otaload.live.aim import Aim
 from otaload.live.console import say
+from otaload.live.context import secrets_of
 from otaload.live.counting import Counting
+from otaload.live.crashes import CRASHED
 from otaload.live.judging import judge_in_process
 from otaload.live.options import read_settings
 from otaload.live.plan import Plan, make_plan, settle_aim
 from otaload.live.recording import Recording
 from otaload.live.scenario import scenario_of
+from otaload.live.standing import Standing
+from otaload.record.rundir import RUN, read_meta, write_json
 from otaload.targets import load_targets
+
+GOODBYE_S = 0.2
+"""For the last messages of a master that ends at once to leave this machine."""
 
 
 @dataclass
@@ -51,7 +59,8 @@ class Session:
         self.headless = bool(options.headless)
         self.last: Finished | None = None
         self.failed: int | None = None
-        self._counting = Counting(environment)
+        self.secrets = secrets_of(environment)
+        self.counting = Counting(environment, self.secrets)
         self._aim: Aim | None = None
         self._plan: Plan | None = None
         self._recording: Recording | None = None
@@ -64,6 +73,10 @@ class Session:
     def running(self) -> bool:
         """Whether a run is under way."""
         return self._recording is not None
+
+    def standings(self) -> tuple[Standing, ...]:
+        """How each threshold of the run under way stands; none without a run."""
+        return () if self._recording is None else self._recording.standings()
 
     def prepare(self, options: Namespace | None = None) -> None:
         """Plan the next run, with options that may not be in force yet (the web UI's form).
@@ -112,7 +125,7 @@ class Session:
             except OtaloadError as error:
                 # Started by what has no form that could have shown it.
                 self.failed = error.exit_code
-                say(f"otaload: error: {error}")
+                say(f"otaload: error: {self.secrets.redact(str(error))}")
                 gevent.spawn(self.stop)
                 return
         assert self._plan is not None
@@ -123,7 +136,7 @@ class Session:
         self._recording = Recording(
             self.environment,
             self._plan,
-            self._counting,
+            self.counting,
             on_trouble=self._on_trouble,
             on_refusal=self._on_refusal,
             on_abort=self._on_abort,
@@ -168,6 +181,9 @@ class Session:
             self._recording = self._plan = None
         if not self.headless:
             gevent.spawn(self.judge, self.last)
+        elif recording.workers_gone:
+            # Locust has stopped the run, and would wait for the end of its time.
+            gevent.spawn(self.stop)
 
     def judge(self, run: Finished | None = None) -> int | None:
         """Judge a run (the last one), once; answers with its exit code, None without a run."""
@@ -180,11 +196,39 @@ class Session:
                 run.code = RefusedError.exit_code if run.refused else code
             return run.code
 
-    def abandon(self, by: str) -> None:
-        """The process ends at once."""
+    def take_late_crashes(self) -> int | None:
+        """What the test code raised after its run was judged makes the run a crashed one.
+
+        Answers with its exit code then; None where there is nothing of the kind.
+        """
+        crashes, first = self.counting.take_crashes()
+        run = self.last
+        if not crashes or run is None:
+            return CRASHED if crashes else None
+        try:
+            meta = read_meta(run.path)
+            known = meta.get("crashes") or {}
+            meta["crashes"] = {
+                "count": known.get("count", 0) + crashes,
+                "first": known.get("first") or first,
+            }
+            write_json(run.path / RUN, meta)
+        except (OtaloadError, OSError) as error:
+            say(f"otaload: error: {run.path} cannot be written ({error})")
+            return CRASHED
+        run.code = None
+        return self.judge(run)
+
+    def abandon(self, by: str, *, code: int) -> None:
+        """The process ends at once, with a code; its workers are told so."""
+        self.failed = code
         recording, self._recording, self._plan = self._recording, None, None
         if recording is not None:
             recording.abandon(by)
+        runner = self.environment.runner
+        if isinstance(runner, MasterRunner):
+            runner.send_message("quit")
+            gevent.sleep(GOODBYE_S)
         self._adopt(None)
 
     def discard(self) -> None:

@@ -14,7 +14,7 @@ from locust.env import Environment
 from locust.exception import StopUser
 
 from otaload.errors import RefusedError
-from otaload.live.context import RunContext, attach, load_hook
+from otaload.live.context import RunContext, attach, load_hook, secrets_of
 from otaload.live.guard import connect_guard
 from otaload.targets import Targets, targets_from_json, targets_to_json
 
@@ -44,6 +44,8 @@ class Setup:
     worker_count: int = 1
     arrivals: dict[str, Any] | None = None
     """An `ArrivalPlan` as plain data, where the profile counts in arrivals."""
+    run: str = ""
+    """The run's name, by which a report that is late is told from one of the next run."""
 
     def put(self, options: Namespace) -> None:
         """Lay it into the options that Locust sends to workers."""
@@ -74,6 +76,7 @@ class Setup:
             pacing_s=self.pacing_s,
             release_day=self.release_day,
             verify_hook=load_hook(hook) if hook else None,
+            secrets=secrets_of(environment),
         )
         context.on_refusal = on_refusal
         check = connect_guard(

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first lets what is in flight finish, the second ends at once.
+"""Ctrl-C, SIGTERM, a closed terminal: the first lets what is in flight finish, the second ends.
 
 Locust itself dies on SIGTERM during a profile without a word, so the handlers are ours.
 """
@@ -20,22 +20,25 @@ INTERRUPTED = 105
 
 
 class Interrupts:
-    """Answers SIGINT and SIGTERM on the process that owns the run."""
+    """Answers SIGINT, SIGTERM and SIGHUP on the process that owns the run."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._seen = False
 
     def install(self) -> None:
-        """Take both signals over."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        """Take the signals over, and the end of the terminal where it is not to be ignored."""
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` has it
+            numbers.append(signal.SIGHUP)
+        for number in numbers:
             gevent.signal_handler(number, self._on_signal, signal.Signals(number).name)
 
     def _on_signal(self, name: str) -> None:
         session = self._session
         if self._seen:
             say(f"otaload: {name} again: ending at once")
-            session.abandon(name)
+            session.abandon(name, code=INTERRUPTED)
             for child in psutil.Process().children():
                 child.kill()
             os._exit(INTERRUPTED)

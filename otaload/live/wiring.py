@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import atexit
+import os
 import sys
 from argparse import ArgumentParser
+from collections.abc import Callable
 from typing import Any
 
+import gevent
 from locust import events
 from locust.env import Environment
+from locust.event import EventHook
 from locust.runners import WorkerRunner
 
 from otaload.errors import ConfigurationError, OtaloadError
 from otaload.live.console import calm_locust, quiet_start
+from otaload.live.context import secrets_of
+from otaload.live.crashes import (
+    Note,
+    is_meant,
+    refuse_to_start,
+    tell_uncaught,
+    watch_test_code,
+)
+from otaload.live.forked import end_forked_workers_at_exit
 from otaload.live.judging import INCONCLUSIVE
 from otaload.live.options import add_options
+from otaload.live.redacting import redact_exceptions, redact_logs
 from otaload.live.reports import REPORT
 from otaload.live.session import Session
 from otaload.live.signals import Interrupts, WorkerInterrupts
 from otaload.live.worker import WorkerSession, hold_users_until_ready
+from otaload.redaction import Secrets
 
 
 def on_parser(parser: ArgumentParser, **_: Any) -> None:
@@ -29,12 +44,31 @@ def on_parser(parser: ArgumentParser, **_: Any) -> None:
 
 def on_init(environment: Environment, runner: Any, web_ui: Any, **_: Any) -> None:
     """Locust is set up and has not started anything."""
+    secrets = secrets_of(environment)
+    redact_logs(secrets)
+    redact_exceptions(runner, secrets)
     if isinstance(runner, WorkerRunner):
-        worker = WorkerSession(environment, runner)
-        events.test_start.add_listener(lambda **_: worker.begin())
-        events.quitting.add_listener(lambda **_: worker.drain())
-        WorkerInterrupts(worker).install()
-        return
+        _take_part(environment, runner)
+    else:
+        _own_runs(environment, runner, web_ui)
+
+
+def _take_part(environment: Environment, runner: WorkerRunner) -> None:
+    worker = WorkerSession(environment, runner)
+    watch_test_code(worker.counting.note_crash, worker.counting.secrets)
+    _listen_first(events.test_start, worker.begin)
+    events.quitting.add_listener(lambda **_: worker.drain())
+    WorkerInterrupts(worker).install()
+
+
+def _listen_first(event: EventHook, act: Callable[[], None]) -> None:
+    """Act before the listeners of the locustfile, so that what they ask for is recorded, too."""
+    event._handlers.insert(0, lambda **_: act())
+
+
+def _own_runs(environment: Environment, runner: Any, web_ui: Any) -> None:
+    if environment.parsed_options is not None and environment.parsed_options.processes:
+        end_forked_workers_at_exit()
     try:
         if environment.parsed_options is not None and environment.parsed_options.class_picker:
             raise ConfigurationError(
@@ -42,44 +76,99 @@ def on_init(environment: Environment, runner: Any, web_ui: Any, **_: Any) -> Non
                 "the options instead"
             )
         session = Session(environment)
+        # Before anything is started that a signal would leave behind.
+        Interrupts(session).install()
         autostart = bool(environment.parsed_options and environment.parsed_options.autostart)
         if web_ui is None or autostart:
-            session.prepare()
             atexit.register(session.discard)
+            session.prepare()
         else:
             session.offer_target()
     except OtaloadError as error:
-        sys.stderr.write(f"otaload: error: {error}\n")
+        sys.stderr.write(f"otaload: error: {secrets_of(environment).redact(str(error))}\n")
         sys.exit(error.exit_code)
     calm_locust(headless=session.headless)
-    Interrupts(session).install()
     runner.register_message(REPORT, session.on_report)
-    events.test_start.add_listener(lambda **_: session.begin())
+    _listen_first(events.test_start, session.begin)
     events.test_stopping.add_listener(lambda **_: session.drain())
     events.test_stop.add_listener(lambda **_: session.finish())
+    # The listeners of this event are called backwards: those of the locustfile come first, and
+    # what they raise is judged, too.
+    events.quitting._handlers.insert(0, _once(lambda: _conclude(session)))
+    events.quit.add_listener(lambda **_: _conclude_late(session))
     if web_ui is not None:
         # Imported here, because a worker and a headless run have no use for a web framework.
         from otaload.live.webui import extend
 
         extend(web_ui, environment, session)
-
-    def on_quitting(environment: Environment, **_: Any) -> None:
-        if session.failed is not None:
-            environment.process_exit_code = session.failed
-        elif session.running or session.last is not None or session.headless:
-            environment.process_exit_code = INCONCLUSIVE  # until a verdict says otherwise
-        try:
-            session.stop()
-            session.finish()
-        finally:
-            session.close()
-        code = session.judge()
-        if code is not None:
-            environment.process_exit_code = code
-
-    events.quitting.add_listener(on_quitting)
+    watch_test_code(_refusing_while_set_up(session.counting.note_crash), session.secrets)
 
 
+def _once(act: Callable[[], None]) -> Callable[..., None]:
+    """Act at the first call alone; a second one never returns.
+
+    At SIGTERM Locust ends twice at once: by its own handler, and because the load has ended. The
+    first ends the process, and two would end it with a traceback.
+    """
+    begun = False
+
+    def listen(**_: Any) -> None:
+        nonlocal begun
+        while begun:
+            gevent.sleep(1)
+        begun = True
+        act()
+
+    return listen
+
+
+def _conclude(session: Session) -> None:
+    """Locust is about to end: close what is open, judge, and set the exit code."""
+    environment = session.environment
+    theirs = environment.process_exit_code
+    if session.failed is not None:
+        environment.process_exit_code = session.failed
+    elif session.running or session.last is not None or session.headless:
+        environment.process_exit_code = INCONCLUSIVE  # until a verdict says otherwise
+    try:
+        session.stop()
+        session.finish()
+    finally:
+        session.close()
+    code = session.judge()
+    if code is not None:
+        # A listener of the locustfile may find fault with a run, and not acquit one.
+        environment.process_exit_code = code or theirs or 0
+
+
+def _conclude_late(session: Session) -> None:
+    """Locust's very last event: what was raised since the verdict is judged, too."""
+    code = session.take_late_crashes()
+    if code is not None:
+        sys.exit(code)
+
+
+def _refusing_while_set_up(note: Note) -> Note:
+    """End the process where a listener raises while Locust is being set up.
+
+    Locust would end as well, with a code that says nothing.
+    """
+    setting_up = True
+
+    def done() -> None:
+        nonlocal setting_up
+        setting_up = False
+
+    def see(error: BaseException) -> None:
+        note(error)
+        if setting_up and not is_meant(error):
+            refuse_to_start(error)
+
+    gevent.spawn(done)  # runs once Locust has set everything up and waits for the first time
+    return see
+
+
+tell_uncaught(Secrets(os.environ))
 hold_users_until_ready()
 events.init_command_line_parser.add_listener(on_parser)
 events.init.add_listener(on_init)

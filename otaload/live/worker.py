@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from typing import Any
 
@@ -15,8 +16,12 @@ from locust.rpc import Message
 from locust.runners import WorkerRunner
 
 from otaload.live.arriving import SHARE, ProcessArrivals
+from otaload.live.clocks import CLOCK
+from otaload.live.context import secrets_of
 from otaload.live.counting import Counting
 from otaload.live.health import HealthSampler
+from otaload.live.judging import INCONCLUSIVE
+from otaload.live.master_watch import MasterWatch
 from otaload.live.reports import DRAIN, REPORT, Report, pack
 from otaload.live.setup import Setup
 from otaload.record.packing import pack_window
@@ -27,6 +32,14 @@ LEAVE_S = 5.0
 
 
 _ready = Event()
+_master_ahead: list[float] = []
+"""The master's time less this machine's, by the master's last message; empty before any."""
+
+
+def hear_time(master_s: object) -> None:
+    """The master has said what time it is."""
+    if isinstance(master_s, int | float):
+        _master_ahead[:] = [float(master_s) - time.time()]
 
 
 def hold_users_until_ready() -> None:
@@ -39,6 +52,7 @@ def hold_users_until_ready() -> None:
 
     def wait_and_handle(self: WorkerRunner, msg: Message) -> None:
         if msg.type == "spawn":
+            hear_time(msg.data.get("timestamp"))
             _ready.wait()
         handle_message(self, msg)
 
@@ -51,7 +65,7 @@ class WorkerSession:
     def __init__(self, environment: Environment, runner: WorkerRunner) -> None:
         self.environment = environment
         self.runner = runner
-        self.counting = Counting(environment)
+        self.counting = Counting(environment, secrets_of(environment))
         self.refused: str | None = None
         self._arrivals = ProcessArrivals(environment)
         self._sampler = HealthSampler(
@@ -62,12 +76,15 @@ class WorkerSession:
         self._lock = RLock()
         self._drained = False
         options = environment.parsed_options
-        self._forked = options is not None and bool(options.processes)
-        self._parent = os.getppid()
+        self._run = ""
+        forked = options is not None and bool(options.processes)
+        self._watch = MasterWatch(forked=forked, on_lost=self._on_master_lost)
+        environment.events.heartbeat_received.add_listener(self._watch.hear)
         self._start_users = runner.start_worker
         runner.start_worker = self._start_users_unless_drained  # type: ignore[method-assign]
         runner.register_message(DRAIN, self._on_drain, concurrent=True)
         runner.register_message(SHARE, self._on_share)
+        runner.register_message(CLOCK, self._on_clock)
         _ready.set()
 
     def _start_users_unless_drained(self, user_classes_count: dict[str, int], **rest: Any) -> None:
@@ -86,6 +103,7 @@ class WorkerSession:
         setup.apply(self.environment, worker_index=index, on_refusal=self._on_refusal)
         self.counting.on_new_host = lambda host: setup.check_host(host, self._on_refusal)
         self._arrivals.begin(setup.arrivals)
+        self._run = setup.run
         self._sequence = 0
         self._drained = False
         self._sampler.start()
@@ -100,8 +118,6 @@ class WorkerSession:
         while True:
             gevent.sleep(REPORT_S - time.time() % REPORT_S)
             self._report(before_second=int(time.time()))
-            if self._forked and os.getppid() != self._parent:
-                gevent.spawn(self.leave)  # the master that forked this worker is gone
 
     def _report(self, *, before_second: int | None = None, final: bool = False) -> None:
         with self._lock:
@@ -122,6 +138,9 @@ class WorkerSession:
                 first_crash=counting.first_crash,
                 refused=self.refused,
                 final=final,
+                run=self._run,
+                sent_s=time.time(),
+                heard_s=_master_ahead[0] if _master_ahead else None,
             )
             try:
                 self.runner.send_message(REPORT, {"report": pack(report)})
@@ -134,11 +153,24 @@ class WorkerSession:
     def _on_share(self, msg: Message, **_: Any) -> None:
         self._arrivals.on_share(msg.data, now_s=time.time())
 
-    def _on_drain(self, **_: Any) -> None:
-        self.drain()
+    def _on_clock(self, msg: Message, **_: Any) -> None:
+        hear_time(msg.data.get("time"))
 
-    def drain(self) -> None:
-        """Stop the users, let what is in flight finish, and send the last report."""
+    def _on_master_lost(self, reason: str) -> None:
+        sys.stderr.write(f"otaload: error: {reason}; this worker ends\n")
+        self.environment.process_exit_code = INCONCLUSIVE
+        self.drain()
+        self.runner.quit()
+
+    def _on_drain(self, msg: Message, **_: Any) -> None:
+        self.drain(run=str(msg.data["run"]))
+
+    def drain(self, *, run: str | None = None) -> None:
+        """Stop the users, let what is in flight finish, and send the last report.
+
+        The master says of which run. A worker that has not begun it yet has nothing to tell of it,
+        and what it may still have of another one is not part of it.
+        """
         with self._lock:
             if self._drained:
                 return
@@ -149,7 +181,13 @@ class WorkerSession:
             self._arrivals.close()
             self.runner.stop()
             self._sampler.stop()
-            self._report(final=True)
+            if run is not None and run != self._run:
+                self._run, self._sequence = run, 0
+                self.counting.reset()
+                self._sampler.take()
+            if self._run:
+                self._report(final=True)
+            self.counting.take_crashes()
             # Nothing is left to wait for; Locust would sleep through it before the next run. The
             # next run's first message brings it again.
             self.environment.stop_timeout = 0.0

@@ -7,6 +7,8 @@ crash costs only what has not been taken yet.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from otaload.record.window import Window, WindowKey
 
 OTHER = "other"
@@ -15,16 +17,28 @@ OTHER = "other"
 MAX_ENDPOINTS = 500
 MAX_CAUSES = 100
 MAX_TEXT_LENGTH = 200
+MAX_CLEANED_LENGTH = 1000
+"""Of a long text as much is looked through as a secret at the end of what is shown may have."""
+AHEAD_S = 60
 
 
 class Recorder:
     """Gathers the windows of one process.
 
     Names are bounded: beyond `max_endpoints` distinct endpoints and `max_causes` distinct failure
-    texts, further ones are counted as "other", and `folded` says how many requests that were.
+    texts, further ones are counted as "other", and `folded` says how many requests that were; long
+    ones are cut. `clean` is asked for what to write in place of a name or text, so that what must
+    not be told never gets further than here.
     """
 
-    def __init__(self, *, max_endpoints: int = MAX_ENDPOINTS, max_causes: int = MAX_CAUSES) -> None:
+    def __init__(
+        self,
+        *,
+        max_endpoints: int = MAX_ENDPOINTS,
+        max_causes: int = MAX_CAUSES,
+        clean: Callable[[str], str] = str,
+    ) -> None:
+        self._clean = clean
         self._open: dict[tuple[int, str, str], Window] = {}
         self._endpoints: set[tuple[str, str]] = set()
         self._causes: set[str] = set()
@@ -73,20 +87,23 @@ class Recorder:
         self.recorded += 1
 
     def take(self, *, before_second: int | None = None) -> list[tuple[WindowKey, Window]]:
-        """Hand over the windows gathered (those before a second, if given) and forget them here."""
+        """Hand over the windows gathered (those before a second, if given) and forget them here.
+
+        A client whose clock is ahead would otherwise have them pile up until its time comes.
+        """
         if before_second is None:
             taken, self._open = self._open, {}
         else:
-            taken = {key: w for key, w in self._open.items() if key[0] < before_second}
+            absurd = before_second + AHEAD_S
+            taken = {k: w for k, w in self._open.items() if not before_second <= k[0] < absurd}
             for key in taken:
                 del self._open[key]
         return [(WindowKey(*key), window) for key, window in taken.items()]
 
     def _open_window(self, key: tuple[int, str, str]) -> Window:
         second, method, endpoint = key
-        if not _is_text(method) or not _is_text(endpoint):
-            # A lone surrogate fits into no file; the name is shown with a question mark instead.
-            return self._open_window((second, _as_text(method), _as_text(endpoint)))
+        method, endpoint = self._shown(method), self._shown(endpoint)
+        key = (second, method, endpoint)
         if (method, endpoint) not in self._endpoints:
             if len(self._endpoints) >= self._max_endpoints:
                 self.folded += 1
@@ -98,8 +115,7 @@ class Recorder:
     def _bounded_cause(self, cause: str) -> str:
         if cause in self._causes:
             return cause
-        text = _as_text(cause)
-        text = text if len(text) <= MAX_TEXT_LENGTH else text[: MAX_TEXT_LENGTH - 1] + "…"
+        text = self._shown(cause)
         if text not in self._causes:
             if len(self._causes) >= self._max_causes:
                 self.folded += 1
@@ -107,10 +123,12 @@ class Recorder:
             self._causes.add(text)
         return text
 
-
-def _is_text(text: str) -> bool:
-    return text.isascii() or _as_text(text) == text
+    def _shown(self, text: str) -> str:
+        """A name as it is written: cleaned, then cut, so that no part of a secret is left."""
+        text = self._clean(_as_text(text[:MAX_CLEANED_LENGTH]))
+        return text if len(text) <= MAX_TEXT_LENGTH else text[: MAX_TEXT_LENGTH - 1] + "…"
 
 
 def _as_text(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()
+    """A lone surrogate fits into no file; it is shown as a question mark instead."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -7,7 +7,8 @@
 
 Everything else in it is derived and can be made anew.
 A line is written whole and flushed to the kernel; a process that is killed loses at most what it
-had not flushed, and a torn last line is recognised because it does not end in a newline.
+had not flushed, and a torn last line is recognised because it does not end in a newline. `sync` has
+it survive a power cut as well; `run.json` always does.
 """
 
 from __future__ import annotations
@@ -64,9 +65,9 @@ class RunDirectory:
             parent.mkdir(parents=True, exist_ok=True)
             path = _make_new(parent, name)
             run = cls(path, {"format": FORMAT_VERSION, **meta, "complete": False})
-            run.write_meta()
             if thresholds is not None:
-                (path / THRESHOLDS).write_text(thresholds, encoding="utf-8")
+                _write_synced(path / THRESHOLDS, thresholds.encode())
+            run.write_meta()
         except OSError as error:
             raise ConfigurationError(
                 f"{parent}: the run's directory cannot be written ({error.strerror or error}); "
@@ -75,13 +76,18 @@ class RunDirectory:
         return run
 
     def append_windows(self, windows: Iterable[tuple[WindowKey, Window]]) -> None:
-        """Append windows, one line each, and hand them to the kernel."""
-        lines = []
+        """Append windows, one line each, and hand them to the kernel.
+
+        They are counted as recorded only once they are written, all of them or none.
+        """
+        lines, requests, failures = [], 0, 0
         for key, window in windows:
             lines.append(orjson.dumps(window_to_json(key, window), option=_LINE))
-            self._requests += window.n
-            self._failures += window.failures.n
+            requests += window.n
+            failures += window.failures.n
         self._write(self._windows, lines)
+        self._requests += requests
+        self._failures += failures
 
     def append_users(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Append the rows of users and generator health, one line each."""
@@ -96,6 +102,23 @@ class RunDirectory:
     def recorded(self) -> dict[str, int]:
         """What was appended, for `run.json`: by it a reader sees that a line has gone missing."""
         return {"requests": self._requests, "failures": self._failures}
+
+    def sync(self) -> None:
+        """Have everything that was appended survive a power cut; takes as long as the disk does."""
+        for file in (self._windows, self._users):
+            if not file.closed:
+                os.fsync(file.fileno())
+
+    def is_in_place(self) -> bool:
+        """Whether the directory still holds the files that are being written."""
+        for name, file in ((WINDOWS, self._windows), (USERS, self._users)):
+            try:
+                found = (self.path / name).stat()
+            except OSError:
+                return False
+            if not os.path.samestat(found, os.fstat(file.fileno())):
+                return False
+        return True
 
     def discard(self) -> None:
         """Remove a run that was made and never begun."""
@@ -125,15 +148,25 @@ class RunDirectory:
         if not lines:
             return
         data = memoryview(b"".join(lines))
-        while data:  # an unbuffered write may take only a part, when a disk fills up for one
-            data = data[file.write(data) or 0 :]
+        before = os.fstat(file.fileno()).st_size
+        try:
+            while data:  # an unbuffered write may take only a part, when a disk fills up for one
+                data = data[file.write(data) or 0 :]
+        except OSError:
+            # A part of a line would spoil the next one, should there be room again.
+            os.ftruncate(file.fileno(), before)
+            raise
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON file so that a reader sees the old one or the new one, never a part."""
+    """Write a JSON file so that a reader sees the old one or the new one, never a part.
+
+    That holds after a power cut as well, so it takes as long as the disk does.
+    """
     draft = path.with_name(path.name + ".draft")
-    draft.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2 | _LINE))
+    _write_synced(draft, orjson.dumps(content, option=orjson.OPT_INDENT_2 | _LINE))
     draft.replace(path)
+    _sync_directory(path.parent)
 
 
 def read_meta(path: Path) -> dict[str, Any]:
@@ -168,14 +201,24 @@ def _make_new(parent: Path, name: str) -> Path:
             path.mkdir()
         except FileExistsError:
             continue
-        # The name outlives a power cut only once the parent knows of it.
-        handle = os.open(parent, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        _sync_directory(parent)  # the name outlives a power cut only once the parent knows of it
         return path
     raise ConfigurationError(f"{parent / name}: a thousand runs bear this name; clear {parent}")
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_directory(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 _LINE = orjson.OPT_APPEND_NEWLINE

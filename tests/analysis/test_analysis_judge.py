@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -310,6 +311,22 @@ def test_a_partial_judgement_is_marked(tmp_path):
             "worker 1 left before the run was over",
         ),
         ({"id": "a", "index": 2, "reports": 0, "lost": True}, "worker 2 never reported"),
+        (
+            {"id": "a", "index": 0, "reports": 9, "lost": True, "last_s": 12.4, "away_s": 9},
+            "worker 0 was lost: its last report came 12 s after the start",
+        ),
+        (
+            {"id": "a", "index": 0, "reports": 9, "away_s": 8},
+            "worker 0 was out of touch for 8 s, so the load was not as planned",
+        ),
+        (
+            {"id": "a", "index": 0, "reports": 9, "repeats": 2},
+            "worker 0: 2 of its reports came twice",
+        ),
+        (
+            {"id": "a", "index": 0, "reports": 9, "version": "0.0.9"},
+            "worker 0 runs otaload 0.0.9, the master 0.1.0",
+        ),
         ({"id": "a", "index": 0, "users_max": 5}, "the health of worker 0 was not recorded"),
     ],
 )
@@ -451,6 +468,66 @@ def test_a_busy_master_does_not_spoil_what_workers_measured(tmp_path):
             file.write(
                 f'{{"second":{START_S + t},"process":"master","users":0,"cpu":1.0,"lag_ms":400}}\n'
             )
+    assert judge_directory(path).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("stalled_at", "expected"), [((20,), 0), ((20, 30, 40), 91)], ids=["once", "three times"]
+)
+def test_a_master_that_stands_still_does_not_play_its_profile(tmp_path, stalled_at, expected):
+    path = write_run(tmp_path, processes=("w",))
+    with (path / "users.jsonl").open("a") as file:
+        for t in range(60):
+            lag_ms = 1200 if t in stalled_at else 400
+            file.write(
+                f'{{"second":{START_S + t},"process":"master","users":0,"cpu":1.0,'
+                f'"lag_ms":{lag_ms}}}\n'
+            )
+    verdict = judge_directory(path)
+    assert verdict.exit_code == expected
+    assert all("the master was saturated in" in reason for reason in verdict.reasons)
+
+
+def without_rows(path, seconds):
+    """Take the rows of health of some seconds out of a run."""
+    users = path / "users.jsonl"
+    lines = users.read_text().splitlines(keepends=True)
+    gone = {START_S + second for second in seconds}
+    kept = [line for line in lines if '"process"' not in line or not said(line) & gone]
+    assert len(kept) < len(lines)
+    users.write_text("".join(kept))
+
+
+def said(line):
+    """The second of a line."""
+    return {json.loads(line)["second"]}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (range(20, 22), 0),
+        (range(20, 30), 91),
+        (range(50, 60), 91),
+        ((20, 30, 40), 91),
+    ],
+    ids=["two", "ten", "the last ten", "three here and there"],
+)
+def test_seconds_of_which_nothing_is_known_are_bad_ones(tmp_path, seconds, expected):
+    path = write_run(tmp_path)
+    without_rows(path, seconds)
+    verdict = judge_directory(path)
+    assert verdict.exit_code == expected
+    assert all("no word of it in" in reason for reason in verdict.reasons)
+
+
+def test_seconds_that_a_timer_slept_through_within_its_limit_are_known(tmp_path):
+    path = write_run(
+        tmp_path,
+        health=lambda t: (0.1, 4_200.0 if t == 20 else 1.0),
+        thresholds="global:\n  p95: {pass: 2 s, fail: 4 s}\ngenerator: {lag: 10 s}\n",
+    )
+    without_rows(path, range(21, 25))
     assert judge_directory(path).exit_code == 0
 
 

@@ -240,7 +240,7 @@ def test_the_outputs_tell_the_recovery(tmp_path):
     assert '<property name="recovery_s" value="30.0"/>' in (path / "junit.xml").read_text()
     page = (path / "report.html").read_text()
     assert "<h2>Recovery</h2>" in page
-    assert "recovery-title" in page
+    assert "p95 around the burst" in page
 
 
 def test_a_caution_is_a_test_case_that_fails_only_where_warnings_do(tmp_path):

@@ -39,16 +39,10 @@ from analysis.metrics import (
 )
 from analysis.outputs import judge_directory, report_directory, write_outputs
 from analysis.quantities import Unit, format_bytes, format_duration, format_quantity
-from analysis.render.chart_style import SERIES, style, svg
-from analysis.render.charts import (
-    causes_figure,
-    drift_figure,
-    health_figure,
-    latency_figure,
-    limit_lines,
-    load_figure,
-    spread,
-)
+from analysis.render.chart_style import SERIES, spread, style, svg
+from analysis.render.charts import causes_figure, health_figure, load_figure
+from analysis.render.drift_chart import drift_figure
+from analysis.render.latency_chart import latency_figure, limit_lines
 from analysis.runs import load_run
 from analysis.thresholds import load_thresholds
 from otaload.errors import ConfigurationError
@@ -226,7 +220,7 @@ def test_the_top_of_the_page_says_everything_once(tmp_path):
     meta = smoke_meta(rehearsal={"time_scale": 0.1, "user_scale": 1}, faults=["a hang of 5 s"])
     traffic = {**normal_traffic(), CHECK: Traffic(7, constant(600))}
     page, walk = page_of(write_run(tmp_path, traffic, meta=meta))
-    top = walk.text[walk.text.index("! WARNING") : walk.text.index("Tier")]
+    top = walk.text[walk.text.index("! WARNING") : walk.text.index("ChecksLatency")]
     assert top.count("a hang of 5 s") == 1
     assert top.lower().count("rehearsal") == 1
     assert top.count("not below the pass limit of 500 ms") == 1
@@ -297,15 +291,19 @@ def failing_page(tmp_path_factory):
     return page_of(failing_run(tmp_path_factory.mktemp("page")))
 
 
-def test_the_page_is_well_formed_and_its_ids_are_unique(failing_page):
+def test_the_page_is_well_formed_and_its_ids_are_unique(failing_page, tmp_path):
     _, walk = failing_page
     assert len(walk.ids) == len(set(walk.ids))
-    assert walk.elements.count("svg") == 6  # all, two endpoints, load, causes, health
+    # Two charts each for all and two endpoints, percentiles, load, causes, health; a bar a check.
+    checks = judge_directory(failing_run(tmp_path)).checks
+    assert walk.elements.count("svg") == 10 + sum(check.value is not None for check in checks)
 
 
 def test_every_cell_names_its_column_for_narrow_screens(failing_page):
     page, _ = failing_page
-    assert page.count("<td") == len(re.findall(r'<td[^>]* data-label="[^"]+"', page))
+    cells = re.findall(r'<td[^>]*>|<th scope="row"[^>]*>', page)
+    assert len(cells) > 50
+    assert all(re.search(r' data-label="[^"]+"', cell) for cell in cells)
 
 
 def test_the_page_refers_to_nothing_outside_itself(failing_page):
@@ -329,14 +327,18 @@ def test_hostile_names_are_shown_and_never_run(tmp_path):
 def test_the_page_shows_its_sections_in_order(failing_page):
     page, _ = failing_page
     assert re.findall(r"<h2>(.*?)</h2>", page) == [
+        "What failed",
+        "Notes",
         "Checks",
         "Latency over time",
-        "Load",
-        "Failures",
+        "Latency by percentile",
+        "Load and failures over time",
+        "Failures by cause",
         "Phases",
         "Endpoints",
         "Coordinated omission",
         "The generator&#x27;s own health",
+        "Where the load went",
         "Configuration",
         "What the numbers mean",
     ]
@@ -367,7 +369,7 @@ def test_a_run_with_next_to_nothing_in_it_has_a_page(tmp_path, traffic):
 
 
 def test_the_least_busy_of_many_endpoints_have_no_chart(tmp_path, monkeypatch):
-    monkeypatch.setattr("analysis.render.sections.MOST_ENDPOINTS", 2)
+    monkeypatch.setattr("analysis.render.latency_section.MOST_ENDPOINTS", 2)
     traffic = {f"/endpoint/{i}": Traffic(1) for i in range(5)}
     _, walk = page_of(write_run(tmp_path, traffic))
     assert "3 less busy endpoints have no chart here." in walk.text
@@ -380,15 +382,15 @@ def test_the_latency_chart_draws_the_series_and_every_limit(tmp_path):
     run = load_run(write_run(tmp_path))
     series = latency_series(run, run.endpoints)
     limits = [(row.metric.name, row.limits) for row in THRESHOLDS.rows if row.endpoint is None]
-    lines = limit_lines(limits)
     with style("t"):
-        figure = latency_figure(series, lines, run.meta.stages, run.duration_s)
+        figure = latency_figure(series, limits, run.meta.stages, run.duration_s)
         drawn = svg(figure, "t")
     (axes,) = figure.axes
     for line, name in zip(axes.lines[:3], ("p50_ms", "p95_ms", "p99_ms"), strict=True):
         assert line.get_ydata().tolist() == series[name].tolist()
     assert len({line.get_linestyle() for line in axes.lines[:2]}) == 2
-    assert sorted(line.get_ydata()[0] for line in axes.lines[3:9]) == [
+    assert axes.lines[3].get_ydata().tolist() == series["max_ms"].tolist()
+    assert sorted(line.get_ydata()[0] for line in axes.lines[4:10]) == [
         800,
         1500,
         1500,
@@ -438,7 +440,7 @@ def test_the_causes_chart_draws_a_line_for_each_cause(tmp_path):
     failures = {3: {"_reset": 2, "$x$ <b>": 1}}
     run = load_run(write_run(tmp_path, {CHECK: Traffic(2, failures=failures)}))
     with style("t"):
-        drawn = svg(causes_figure(cause_series(run), run.duration_s), "t")
+        drawn = svg(causes_figure(cause_series(run), (), run.duration_s), "t")
     assert "_reset</text>" in drawn
     assert "$x$ &lt;b&gt;</text>" in drawn
 

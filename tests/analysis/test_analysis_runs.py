@@ -30,11 +30,10 @@ from analysis.figures import (
     stage_figures,
     stages_reached,
 )
+from analysis.latency_bins import MOST_POINTS, bin_width_s
 from analysis.measured import Endpoint
 from analysis.meta import read_run_meta
 from analysis.metrics import (
-    MOST_POINTS,
-    bin_width_s,
     cause_series,
     latency_series,
     rate_series,

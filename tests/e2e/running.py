@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -9,15 +10,19 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from otaload.record import Window, WindowKey, window_from_json
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 100
+MARK = "TESTS_STARTED_BY"  # inherited by everything that a process of the bench starts
 
 THRESHOLDS = """\
 global:
@@ -63,6 +68,11 @@ class Ended:
         lines = (self.path / "windows.jsonl").read_text().splitlines()
         return [window_from_json(json.loads(line)) for line in lines]
 
+    def users(self) -> list[dict[str, Any]]:
+        """Every row of users and of health."""
+        lines = (self.path / "users.jsonl").read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
     def totals(self) -> dict[str, Totals]:
         """Recorded totals by endpoint."""
         totals: dict[str, Totals] = {}
@@ -95,6 +105,7 @@ class Bench:
         self.thresholds.write_text(THRESHOLDS)
         self.targets.write_text(TIMEOUTS)
         self._started: list[subprocess.Popen[bytes]] = []
+        self._mark = uuid.uuid4().hex
 
     def environment(self, extra: dict[str, str] | None = None) -> dict[str, str]:
         """The caller's environment without anything that would steer a run."""
@@ -103,15 +114,22 @@ class Bench:
             for name, value in os.environ.items()
             if not name.startswith(("LOCUST_", "OTALOAD_", "LOAD_TEST_", "API_BASE_URL"))
         }
-        return {**kept, **(extra or {})}
+        return {**kept, MARK: self._mark, **(extra or {})}
 
     def start(
-        self, *arguments: str, env: dict[str, str] | None = None, log: str = "log"
+        self,
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        log: str = "log",
+        within: Sequence[str] = (),
     ) -> subprocess.Popen[bytes]:
-        """Start `locust` with some arguments; its output goes to a file of the bench."""
+        """Start `locust` with some arguments; its output goes to a file of the bench.
+
+        `within` is a command that runs the rest of its arguments, such as `nohup`.
+        """
         with (self.folder / log).open("wb") as file:
             process = subprocess.Popen(
-                [sys.executable, "-m", "locust", *arguments],
+                [*within, sys.executable, "-m", "locust", *arguments],
                 cwd=ROOT,
                 env=self.environment(env),
                 stdout=file,
@@ -153,12 +171,42 @@ class Bench:
             time.sleep(0.05)
         raise AssertionError(f"{text!r} did not show up in:\n{output}")
 
+    def processes(self) -> list[psutil.Process]:
+        """All that is alive of what the bench started, their descendants wherever they went."""
+        for process in self._started:
+            process.poll()
+        return [process for process in psutil.process_iter() if self._is_ours(process)]
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            ours = process.environ().get(MARK) == self._mark
+            return ours and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return False
+
+    def assert_no_orphans(self, within_s: float = 8) -> None:
+        """Nothing that was started is left: no Locust, no embedded service, no judge."""
+        deadline = time.monotonic() + within_s
+        while (left := self.processes()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not left, f"still running: {[_described(process) for process in left]}"
+
     def close(self) -> None:
-        """End what still runs."""
+        """End what still runs, wherever it went."""
         for process in self._started:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait(10)
+        for left in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                left.kill()
+
+
+def _described(process: psutil.Process) -> str:
+    try:
+        return f"{process.pid}: {' '.join(process.cmdline())}"
+    except psutil.NoSuchProcess:
+        return f"{process.pid}: just ended"
 
 
 def assert_reconciled(ended: Ended, counters: dict[str, Any] | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,13 +67,16 @@ def finish(recording: Recording) -> dict[str, Any]:
     return meta
 
 
-def report(worker: str, sequence: int, *latencies_us: int) -> dict[str, bytes]:
+def report(recording: Recording, worker: str, sequence: int, *latencies_us: int, **rest: Any):
     """What a worker sends of second 7."""
     window = Window()
     window.successes = Histogram.of(latencies_us)
     row = {"second": 7, "process": worker, "users": 1, "cpu": 0.1, "lag_ms": 1.0}
     key = WindowKey(7, "GET", "/x")
-    return {"report": pack(Report(worker, sequence, 1, [(key, pack_window(window))], [row]))}
+    told = {"run": recording.plan.run.path.name, "sent_s": time.time(), **rest}
+    return {
+        "report": pack(Report(worker, sequence, 1, [(key, pack_window(window))], [row], **told))
+    }
 
 
 def windows(recording: Recording) -> list[tuple[WindowKey, Window]]:
@@ -83,7 +87,7 @@ def windows(recording: Recording) -> list[tuple[WindowKey, Window]]:
 
 def test_many_workers_make_one_line_of_a_second(recording: Recording) -> None:
     for number in range(30):
-        recording.take_report(f"w{number}", report(f"w{number}", 1, number))
+        recording.take_report(f"w{number}", report(recording, f"w{number}", 1, number))
     gevent.sleep(GATHER_S * 3)
 
     ((key, window),) = windows(recording)
@@ -94,7 +98,7 @@ def test_many_workers_make_one_line_of_a_second(recording: Recording) -> None:
 
 
 def test_a_report_of_the_last_moment_is_in_the_run(recording: Recording) -> None:
-    recording.take_report("w1", report("w1", 1, 5, 6))
+    recording.take_report("w1", report(recording, "w1", 1, 5, 6))
     finish(recording)
 
     assert sum(window.n for _, window in windows(recording)) == 2
@@ -106,7 +110,7 @@ def test_a_report_that_comes_while_the_service_is_asked_is_in_the_run(
     monkeypatch.setattr(
         recording,
         "_service_counters",
-        lambda: recording.take_report("w1", report("w1", 1, 5)),
+        lambda: recording.take_report("w1", report(recording, "w1", 1, 5)),
     )
     finish(recording)
 
@@ -123,3 +127,40 @@ def test_reports_that_cannot_be_read_are_noted_once_and_counted_each(recording: 
         "it is not of this version; run the same otaload everywhere"
     ]
     assert meta["workers"][0]["gaps"] == 5
+
+
+def test_the_seconds_of_a_worker_with_a_wrong_clock_are_written_as_the_masters(
+    recording: Recording,
+) -> None:
+    now_s = time.time()
+    late = {"sent_s": now_s - 30, "heard_s": 30.0}
+    recording.take_report("w1", report(recording, "w1", 1, 5, **late))
+    recording.take_report("w2", report(recording, "w2", 1, 5, sent_s=now_s, heard_s=0.0))
+    meta = finish(recording)
+
+    assert sorted(key.second for key, _ in windows(recording)) == [7, 37]
+    rows = (recording.plan.run.path / "users.jsonl").read_text().splitlines()
+    seconds = {row["process"]: row["second"] for row in map(json.loads, rows) if "process" in row}
+    assert (seconds["w1"], seconds["w2"]) == (37, 7)
+    assert [worker["clock_shift_s"] for worker in meta["workers"]] == [30, 0]
+    assert [note for note in meta["notes"] if "clock" in note] == [
+        "worker 0 (w1) has a clock that is 30.0 s behind; its seconds are written as the master's"
+    ]
+
+
+def test_a_report_of_the_run_before_is_not_counted_in_this_one(recording: Recording) -> None:
+    recording.take_report("w1", report(recording, "w1", 9, 5, 6, run="2026-01-01T00-00-00Z-old"))
+    meta = finish(recording)
+
+    assert windows(recording) == []
+    assert meta["workers"] == []
+    assert "worker w1 sent a report of 2026-01-01T00-00-00Z-old; it is left out" in meta["notes"]
+
+
+def test_a_report_that_comes_twice_is_counted_once(recording: Recording) -> None:
+    for _ in range(2):
+        recording.take_report("w1", report(recording, "w1", 1, 5, 6))
+    meta = finish(recording)
+
+    assert sum(window.n for _, window in windows(recording)) == 2
+    assert meta["workers"][0]["repeats"] == 1

@@ -76,3 +76,30 @@ def test_a_long_cause_is_cut():
     recorder.record("GET", "/x", 1.0, 5.0, 0, "x" * 600)
     ((_, window),) = recorder.take()
     assert window.causes == {"x" * 199 + "…": 2}
+
+
+def test_a_name_is_cleaned_before_it_is_cut_and_counted_under_what_it_became():
+    recorder = Recorder(clean=lambda text: text.replace("secret", "[redacted]"))
+    recorder.record("GET", "/x?secret", 1.0, 5.0, 0, "y" * 196 + "secret")
+    recorder.record("GET", "/x?secret", 1.0, 5.0, 0, "y" * 196 + "secret")
+    ((key, window),) = recorder.take()
+    assert key.endpoint == "/x?[redacted]"
+    assert window.causes == {"y" * 196 + "[re…": 2}
+
+
+def test_an_endpoint_s_long_name_is_cut_and_costs_no_more_than_that():
+    recorder = Recorder()
+    for _ in range(3):
+        recorder.record("G" * 10**6, "/x" * 10**6, 1.0, 5.0, 0)
+    ((key, window),) = recorder.take()
+    assert window.n == 3
+    assert (len(key.method), len(key.endpoint)) == (200, 200)
+
+
+def test_seconds_that_lie_far_ahead_do_not_pile_up():
+    recorder = Recorder()
+    for second in (10.0, 11.0, 69.0, 70.0, 1e9):
+        recorder.record("GET", "/x", second, 5.0, 0)
+    assert {key.second for key, _ in recorder.take(before_second=10)} == {70, 10**9}
+    assert {key.second for key, _ in recorder.take(before_second=11)} == {10}
+    assert len(recorder.take()) == 2

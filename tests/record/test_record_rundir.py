@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 
 import pytest
 
@@ -110,3 +111,23 @@ def test_what_is_no_run_is_named_with_a_remedy(tmp_path):
     (tmp_path / "run.json").write_bytes(b"\xff{")
     with pytest.raises(RunUnreadableError, match="not valid JSON"):
         read_meta(tmp_path)
+
+
+def test_a_write_that_fails_leaves_no_part_of_a_line_and_is_not_counted(tmp_path, monkeypatch):
+    key, window = WindowKey(START_S, "GET", "/x"), Window()
+    window.successes.record(5)
+    with new_run(tmp_path) as run:
+        run.append_windows([(key, window)])
+        whole = (run.path / "windows.jsonl").read_bytes()
+        (soft, hard) = resource.getrlimit(resource.RLIMIT_FSIZE)
+        # The kernel takes as much as fits, and then no more: as a disk does that is full.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 20, hard))
+        try:
+            with pytest.raises(OSError, match="File too large"):
+                run.append_windows([(key, window)])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert (run.path / "windows.jsonl").read_bytes() == whole
+        assert run.recorded == {"requests": 1, "failures": 0}
+        run.append_windows([(key, window)])
+    assert (run.path / "windows.jsonl").read_bytes() == whole * 2
