@@ -28,7 +28,7 @@ ALLOWED = {
         *("otaload", "otaload.errors", "otaload.yamlfile", "otaload.targets", "otaload.record"),
         *("otaload.http", "otaload.arrivals", "analysis.thresholds", "analysis.limits"),
         *("analysis.abort_rules", "analysis.looks", "analysis.metric_values"),
-        *("analysis.quantities", "otaload.phase", "otaload.redaction"),
+        *("analysis.quantities", "otaload.phase", "otaload.redaction", "otaload.slack"),
         *("staging.launch", "staging.errors", "staging.fault_spec"),
     },
     "otaload.plugin": {"otaload.live"},

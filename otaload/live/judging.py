@@ -10,10 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from otaload.slack import WEBHOOK
+
 INCONCLUSIVE = 91
 VERDICT_CODES = frozenset({0, 90, INCONCLUSIVE, 99, 105, 107})
 TIMEOUT_S = 600.0
-WEBHOOK = "SLACK_WEBHOOK_URL"
 
 
 def judge_in_process(run: Path, *, fail_on_warning: bool) -> int:
