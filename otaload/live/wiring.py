@@ -12,7 +12,7 @@ from locust.env import Environment
 from locust.runners import WorkerRunner
 
 from otaload.errors import ConfigurationError, OtaloadError
-from otaload.live.console import calm_locust, quiet_start
+from otaload.live.console import calm_locust, prepare_console
 from otaload.live.judging import INCONCLUSIVE
 from otaload.live.options import add_options
 from otaload.live.reports import REPORT
@@ -24,7 +24,7 @@ from otaload.live.worker import WorkerSession, hold_users_until_ready
 def on_parser(parser: ArgumentParser, **_: Any) -> None:
     """Locust builds its command line."""
     add_options(parser)
-    quiet_start()
+    prepare_console()
 
 
 def on_init(environment: Environment, runner: Any, web_ui: Any, **_: Any) -> None:
