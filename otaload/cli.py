@@ -11,7 +11,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -31,6 +31,7 @@ from otaload.comparing import (
 from otaload.errors import ConfigurationError, OtaloadError
 from otaload.exporting import add_export, export
 from otaload.redaction import Secrets
+from otaload.standard_output import drop_output, write_any_letter
 from otaload.yamlfile import did_you_mean
 
 if TYPE_CHECKING:
@@ -87,14 +88,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         command = {"judge": _judge, "report": _report, "check": _check, "seed": _seed}
         command |= {"compare": compare, "history": history, "index": index, "export": export}
         command["early-stop"] = _early_stop
-        return command[options.command](options)
+        return _answer(command[options.command], options)
     except OtaloadError as error:
         sys.stderr.write(f"otaload: error: {Secrets(os.environ).redact(str(error))}\n")
         return error.exit_code
+
+
+def _answer(command: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
+    """The exit code of a command, whether or not anybody reads its output to the end."""
+    write_any_letter()
+    try:
+        code = command(options)
+        sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of our output went away, as `| head` does; there is nobody left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        drop_output()
+        # Once more for its exit code: a failed verdict stays one under `| head`.
+        code = command(options)
+        sys.stdout.flush()
+    return code
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -29,6 +29,7 @@ ALLOWED = {
         *("otaload.http", "otaload.arrivals", "analysis.thresholds", "analysis.limits"),
         *("analysis.abort_rules", "analysis.looks", "analysis.metric_values"),
         *("analysis.quantities", "otaload.phase", "otaload.redaction", "otaload.slack"),
+        "otaload.standard_output",
         *("staging.launch", "staging.errors", "staging.fault_spec"),
     },
     "otaload.plugin": {"otaload.live"},
@@ -37,6 +38,7 @@ ALLOWED = {
         "otaload.phase",
     },
     "otaload.browsing": set(),
+    "otaload.standard_output": set(),
     "otaload.comparing": {"otaload.browsing", "otaload.errors", "analysis"},
     "otaload.exporting": {"otaload.errors", "analysis"},
     "otaload.slack": {"otaload.errors"},
@@ -99,7 +101,7 @@ def test_no_scenario_bears_the_name_of_a_standard_module_or_imports_another() ->
 @pytest.mark.parametrize(
     ("module", "unwanted"),
     [
-        ("otaload.live.wiring", ("pandas", "matplotlib")),
+        ("otaload.live.wiring", ("pandas", "matplotlib", "numpy")),
         ("otaload.live.judging", ("pandas", "matplotlib", "locust")),
         ("analysis.outputs", ("locust", "gevent")),
         ("analysis.thresholds", ("pandas", "matplotlib", "locust")),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 
+from otaload.standard_output import drop_output, write_any_letter
+
 _CHATTER = (
     "Shape test updating",
     "Ramping to",
@@ -32,9 +34,10 @@ class _Quiet(logging.Filter):
         return not str(record.msg).startswith(_CHATTER + _UNTRUE)
 
 
-def quiet_start() -> None:
+def prepare_console() -> None:
     """Silence what Locust says of profiles before it starts, and is not so for ours."""
     logging.getLogger("locust.main").addFilter(_Quiet())
+    write_any_letter()
 
 
 def calm_locust(*, headless: bool) -> None:
@@ -45,6 +48,9 @@ def calm_locust(*, headless: bool) -> None:
 
 
 def say(text: str) -> None:
-    """One line to the console."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    """One line to the console; a run goes on though nobody reads it any more."""
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        drop_output()
