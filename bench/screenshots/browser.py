@@ -70,7 +70,10 @@ class Browser:
         self._session = ""
 
     def __enter__(self) -> Browser:
-        self._profile = tempfile.TemporaryDirectory(prefix="otaload-chromium-")
+        # A browser that is ending may still write there.
+        self._profile = tempfile.TemporaryDirectory(
+            prefix="otaload-chromium-", ignore_cleanup_errors=True
+        )
         told, self._to = os.pipe()
         self._from, answers = os.pipe()
         switches = (*SWITCHES, f"--user-data-dir={self._profile.name}")
