@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -70,7 +71,10 @@ class Browser:
         self._session = ""
 
     def __enter__(self) -> Browser:
-        self._profile = tempfile.TemporaryDirectory(prefix="otaload-chromium-")
+        # A browser that is ending may still write there.
+        self._profile = tempfile.TemporaryDirectory(
+            prefix="otaload-chromium-", ignore_cleanup_errors=True
+        )
         told, self._to = os.pipe()
         self._from, answers = os.pipe()
         switches = (*SWITCHES, f"--user-data-dir={self._profile.name}")
@@ -114,7 +118,8 @@ class Browser:
             self._process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=10)
         self._profile.cleanup()
 
     def open(self, path: Path, *, width_px: int, dark: bool) -> None:
