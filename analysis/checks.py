@@ -19,6 +19,7 @@ from analysis.intervals import (
 )
 from analysis.limits import ALL_REQUESTS, DRIFT, RECOVERY, Limits, Metric, Tier
 from analysis.measured import Counts, Endpoint, Measured, Measurements, endpoint_labels
+from analysis.metric_values import latency_ms
 from analysis.quantities import format_count, format_limit, plural, shorten
 from analysis.thresholds import Threshold, Thresholds
 from analysis.verdict import Check
@@ -174,7 +175,7 @@ def _error_rate(row: Threshold, measured: Measured) -> Check:
 
 def _latency(row: Threshold, measured: Measured) -> Check:
     limits, metric, successes = row.limits, row.metric, measured.successes
-    value = _value_ms(metric, successes)
+    value = latency_ms(metric, successes)
     tier = limits.tier_of(value)
     low = high = needed = None
     proof = f"unproven: no bounds are known for a {metric.name}"
@@ -199,14 +200,6 @@ def _latency(row: Threshold, measured: Measured) -> Check:
         high=high,
         n_needed=needed,
     )
-
-
-def _value_ms(metric: Metric, successes: Histogram) -> float:
-    if metric.quantile is not None:
-        return (successes.quantile_us(metric.quantile) or 0.0) / 1000
-    if metric.name == "max":
-        return successes.max_us / 1000
-    return successes.sum_us / successes.n / 1000
 
 
 def _percentile_bounds(

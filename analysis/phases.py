@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +23,7 @@ from analysis.quantities import format_count, format_duration, plural
 from analysis.thresholds import Threshold, Thresholds
 from analysis.thresholds_phases import Scope
 from analysis.verdict import Check
-from otaload.phase import Phase
+from otaload.phase import Phase, warm_up_length
 
 if TYPE_CHECKING:  # a run is read with pandas, which live judging does without
     from analysis.runs import Run
@@ -32,8 +31,7 @@ if TYPE_CHECKING:  # a run is read with pandas, which live judging does without
 
 def warm_up(stages: Sequence[Stage]) -> int:
     """How many stages at the begin are the warm-up."""
-    leading = len(list(takewhile(lambda stage: stage.phase is Phase.RAMP_UP, stages)))
-    return leading if leading < len(stages) else 0
+    return warm_up_length([stage.phase for stage in stages])
 
 
 def phase_checks(

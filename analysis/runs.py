@@ -310,6 +310,8 @@ def _named(health: pd.DataFrame, meta: RunMeta) -> pd.DataFrame:
 
 
 def _causes(rows: list[CauseRow], start_s: int) -> pd.DataFrame:
+    # What lies outside the run's time is damage, which the windows of the same lines tell.
+    rows = [row for row in rows if abs(row.second - start_s) < LONGEST_S]
     seconds: Counts = np.array([row.second for row in rows], dtype=np.int64)
     return pd.DataFrame(
         {

@@ -11,16 +11,27 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from otaload import __version__
 from otaload.announcing import announce, announce_unjudged, guarded
-from otaload.comparing import add_compare, add_history, compare, groups_spelled_out, history
+from otaload.browsing import open_page
+from otaload.comparing import (
+    add_compare,
+    add_history,
+    add_index,
+    compare,
+    groups_spelled_out,
+    history,
+    index,
+    refresh_index,
+)
 from otaload.errors import ConfigurationError, OtaloadError
 from otaload.exporting import add_export, export
 from otaload.redaction import Secrets
+from otaload.standard_output import drop_output, write_any_letter
 from otaload.yamlfile import did_you_mean
 
 if TYPE_CHECKING:
@@ -42,6 +53,7 @@ options of the run (these and all others of `locust --help` go to locust as they
   --time-scale, --user-scale  rehearse the scenario shorter, smaller
   --faults SPEC               make the embedded service misbehave (docs/faults.md)
   --thresholds FILE, --targets FILE, --reports-dir DIR, --seed N, --fail-on-warning
+  --progress HOW              panel (on a terminal), lines (elsewhere), or none
   -t, --run-time 5m           end after that long at the latest
   --processes N               make the load with N processes
 docs/command-line.md explains them.
@@ -74,16 +86,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.command == "run":
             return _run(options, rest)
         command = {"judge": _judge, "report": _report, "check": _check, "seed": _seed}
-        command |= {"compare": compare, "history": history, "export": export}
+        command |= {"compare": compare, "history": history, "index": index, "export": export}
         command["early-stop"] = _early_stop
-        return command[options.command](options)
+        return _answer(command[options.command], options)
     except OtaloadError as error:
         sys.stderr.write(f"otaload: error: {Secrets(os.environ).redact(str(error))}\n")
         return error.exit_code
+
+
+def _answer(command: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
+    """The exit code of a command, whether or not anybody reads its output to the end."""
+    write_any_letter()
+    try:
+        code = command(options)
+        sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of our output went away, as `| head` does; there is nobody left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        drop_output()
+        # Once more for its exit code: a failed verdict stays one under `| head`.
+        code = command(options)
+        sys.stdout.flush()
+    return code
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -152,6 +174,8 @@ def build_parser() -> argparse.ArgumentParser:
         help="send the verdict to the Slack webhook in SLACK_WEBHOOK_URL, as a run does at its end",
     )
 
+    report.add_argument("--open", action="store_true", help="open it in a browser")
+
     early_stop = commands.add_parser(
         "early-stop",
         help="look at the drift of a soak that is under way",
@@ -219,6 +243,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_compare(commands, reports_dir=ROOT / "reports")
     add_history(commands, reports_dir=ROOT / "reports")
+    add_index(commands, reports_dir=ROOT / "reports")
     add_export(commands, reports_dir=ROOT / "reports")
     commands.add_parser(
         "staging",
@@ -282,6 +307,9 @@ def _judge(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     path, _ = _judged(options, fail_on_warning=False)
     sys.stdout.write(f"{path / 'report.html'}\n")
+    sys.stdout.flush()
+    if options.open:
+        open_page(path / "report.html")
     return 0
 
 
@@ -295,6 +323,7 @@ def _judged(options: argparse.Namespace, *, fail_on_warning: bool) -> tuple[Path
         fail_on_warning=fail_on_warning,
         partial=options.partial,
     )
+    refresh_index(path, options.reports_dir)
     return path, verdict
 
 

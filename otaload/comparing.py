@@ -1,4 +1,4 @@
-"""The subcommands on several runs: `otaload compare` and `otaload history`."""
+"""The subcommands on several runs: `otaload compare`, `otaload history` and `otaload index`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from otaload.browsing import open_page
 from otaload.errors import ConfigurationError
 
 BETWEEN, AGAINST = "--", "--against"
@@ -72,6 +73,19 @@ def add_history(commands: argparse._SubParsersAction[Any], *, reports_dir: Path)
     _add_common_options(parser, reports_dir)
 
 
+def add_index(commands: argparse._SubParsersAction[Any], *, reports_dir: Path) -> None:
+    """Add the parser of `otaload index`."""
+    parser = commands.add_parser(
+        "index",
+        help="write the page that lists all runs",
+        description="Write index.html of the reports directory anew, with all runs and the trends "
+        "of their figures, and print its path; each judged run does so, too.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--open", action="store_true", help="open it in a browser")
+    _add_reports_dir(parser, reports_dir)
+
+
 def groups_spelled_out(arguments: list[str]) -> list[str]:
     """The arguments of a command, with the -- of a comparison replaced by the option it means.
 
@@ -121,19 +135,49 @@ def history(options: argparse.Namespace) -> int:
     return 0
 
 
+def index(options: argparse.Namespace) -> int:
+    """Write the index of all runs; answers with the exit code."""
+    from analysis.run_index import write_index
+
+    path = write_index(options.reports_dir)
+    sys.stdout.write(f"{path}\n")
+    if options.open:
+        open_page(path)
+    return 0
+
+
+def refresh_index(run: Path, reports_dir: Path) -> None:
+    """A run was judged: write the index anew if it is one of the reports directory.
+
+    What keeps it from being written is told and changes no verdict.
+    """
+    from analysis.run_index import write_index
+
+    if run.resolve().parent != reports_dir.resolve():
+        return
+    try:
+        write_index(reports_dir)
+    except ConfigurationError as error:
+        sys.stderr.write(f"otaload: the index of the runs is not up to date: {error}\n")
+
+
 def _add_common_options(parser: argparse.ArgumentParser, reports_dir: Path) -> None:
+    _add_reports_dir(parser, reports_dir)
+    parser.add_argument(
+        "--format",
+        choices=("text", "markdown", "json"),
+        default="text",
+        help="how it is printed: text, markdown or json (default: %(default)s)",
+    )
+
+
+def _add_reports_dir(parser: argparse.ArgumentParser, reports_dir: Path) -> None:
     parser.add_argument(
         "--reports-dir",
         type=Path,
         default=reports_dir,
         metavar="DIR",
         help="where run directories are looked up (default: the project's reports/)",
-    )
-    parser.add_argument(
-        "--format",
-        choices=("text", "markdown", "json"),
-        default="text",
-        help="how it is printed: text, markdown or json (default: %(default)s)",
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
+from itertools import takewhile
 
 
 class Phase(StrEnum):
@@ -29,3 +31,9 @@ def default_phase(name: str, users_from: float, users_to: float) -> Phase:
     if users_to < users_from:
         return Phase.RAMP_DOWN
     return Phase(name) if name in tuple(_HOLDS) else Phase.STEADY
+
+
+def warm_up_length(phases: Sequence[str]) -> int:
+    """How many stages at the begin are the warm-up: leading ramps, where anything follows them."""
+    leading = len(list(takewhile(lambda phase: phase == Phase.RAMP_UP, phases)))
+    return leading if leading < len(phases) else 0

@@ -17,7 +17,7 @@ PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglo
 TARGETS = set(re.findall(r"^([a-z]+(?: [a-z]+)*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 MAKE = {name for names in TARGETS for name in names.split()}
 OTALOAD = {"run", "judge", "report", "check", "seed", "staging"}
-OTALOAD |= {"compare", "history", "early-stop", "export"}
+OTALOAD |= {"compare", "history", "index", "early-stop", "export"}
 
 
 def load_builder():

@@ -43,8 +43,8 @@ _SYMBOLS = {
 def text(history: History) -> str:
     """A row a run, the newest last, then what is missing."""
     rows = [
-        (_symbol(run), *(printable(cell).removesuffix(" ms") for cell in cells))
-        for run, cells in zip(history.runs, _rows(history), strict=True)
+        (symbol(run), *(printable(cell).removesuffix(" ms") for cell in row))
+        for run, row in zip(history.runs, _rows(history), strict=True)
     ]
     header = ["", *(name.lower() for name in COLUMNS)]
     header[2] = "run, latency in ms"
@@ -95,16 +95,17 @@ def _rows(history: History) -> list[tuple[str, ...]]:
     most: dict[tuple[str, str], float] = {}
     for run in history.runs:
         if run.judgement is not None and run.judgement.p95_ms is not None:
-            most[_kind(run)] = max(most.get(_kind(run), 0.0), run.judgement.p95_ms)
-    return [_cells(run, most.get(_kind(run), 0.0)) for run in history.runs]
+            most[kind(run)] = max(most.get(kind(run), 0.0), run.judgement.p95_ms)
+    return [cells(run, most.get(kind(run), 0.0)) for run in history.runs]
 
 
-def _kind(run: PastRun) -> tuple[str, str]:
+def kind(run: PastRun) -> tuple[str, str]:
     """What a run must have in common with others for its p95 to be drawn on their scale."""
     return run.meta.scenario, str(run.meta.rehearsal or "")
 
 
-def _cells(run: PastRun, most_ms: float) -> tuple[str, ...]:
+def cells(run: PastRun, most_ms: float = 0.0) -> tuple[str, ...]:
+    """The cells below `COLUMNS`; the bar of the trend shows the share of `most_ms` in p95."""
     name, commit = shorten(run.name, _RUN_WIDTH), _commit(run.meta.git_commit)
     found = run.judgement
     if found is None:
@@ -150,7 +151,8 @@ def _commit(commit: str) -> str:
     return head[:7] + (dash + rest if rest == "dirty" else "")
 
 
-def _symbol(run: PastRun) -> str:
+def symbol(run: PastRun) -> str:
+    """The mark of what became of a run."""
     return "·" if run.judgement is None else _SYMBOLS.get(run.judgement.outcome, "?")
 
 

@@ -27,9 +27,9 @@ _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 def slack(verdict: Verdict, *, link: str = "") -> str:
     """The JSON that an incoming webhook takes; `link` is the page of the CI job, where there is."""
-    title = f"{MARKS[verdict.tier]} {verdict.scenario}: {verdict.outcome.value}{_mark(verdict)}"
+    outcome = f"{verdict.outcome.value}{_mark(verdict)}"
     blocks = [
-        {"type": "header", "text": _plain([title], LONGEST_HEADER)},
+        _header(verdict.tier, verdict.scenario, outcome),
         _section([verdict.headline]),
         *_checks(verdict),
     ]
@@ -48,9 +48,9 @@ def slack(verdict: Verdict, *, link: str = "") -> str:
 
 def unjudged(run: str, reason: str, *, link: str = "") -> str:
     """The message that a run has no verdict, and why."""
-    title = f"{MARKS[Tier.INCONCLUSIVE]} {run}: could not be judged"
-    header = {"type": "header", "text": _plain([title], LONGEST_HEADER)}
-    return _message(f"{title}: {reason}", [header, _section([reason]), *_link_sections(link)])
+    tier, told = Tier.INCONCLUSIVE, "could not be judged"
+    blocks = [_header(tier, run, told), _section([reason]), *_link_sections(link)]
+    return _message(f"{MARKS[tier]} {run}: {told}: {reason}", blocks)
 
 
 def _message(fallback: str, blocks: Sequence[dict[str, Any]]) -> str:
@@ -84,6 +84,14 @@ def _checks(verdict: Verdict) -> list[dict[str, Any]]:
     if rest > 0:
         lines.append(f"and {format_count(rest)} more {plural(rest, 'check')} that do not pass")
     return [_section(lines)]
+
+
+def _header(tier: Tier, name: str, told: str) -> dict[str, Any]:
+    """The first line; a name too long for it is cut, and never what is told."""
+    ending = f": {told}"
+    begin = f"{MARKS[tier]} {escape(name)}"
+    text = f"{_clipped(begin, LONGEST_HEADER - len(ending))}{ending}"
+    return {"type": "header", "text": {"type": "plain_text", "text": text, "emoji": False}}
 
 
 def _section(lines: Sequence[str]) -> dict[str, Any]:

@@ -1,15 +1,12 @@
-"""What a run says on the console: one calm line every few seconds, and not Locust's chatter."""
+"""What a run says on the console, and which of Locust's chatter it does not."""
 
 from __future__ import annotations
 
 import logging
-import math
 import sys
 
-from otaload.live.tail import Tail, merge
-from otaload.record import Window
+from otaload.standard_output import drop_output, write_any_letter
 
-PROGRESS_S = 10.0
 _CHATTER = (
     "Shape test updating",
     "Ramping to",
@@ -37,9 +34,10 @@ class _Quiet(logging.Filter):
         return not str(record.msg).startswith(_CHATTER + _UNTRUE)
 
 
-def quiet_start() -> None:
+def prepare_console() -> None:
     """Silence what Locust says of profiles before it starts, and is not so for ours."""
     logging.getLogger("locust.main").addFilter(_Quiet())
+    write_any_letter()
 
 
 def calm_locust(*, headless: bool) -> None:
@@ -50,31 +48,9 @@ def calm_locust(*, headless: bool) -> None:
 
 
 def say(text: str) -> None:
-    """One line to the console."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
-
-
-def progress_line(
-    tail: Tail, *, until: int, elapsed_s: float, planned_s: float, stage: str | None, users: int
-) -> str:
-    """Elapsed of planned time, stage, users; rate and latency of the ten seconds before `until`."""
-    recent = merge(tail.between(until - 10, until).values())
-    of = "" if math.isinf(planned_s) or not planned_s else f" of {_clock(planned_s)}"
-    return (
-        f"{_clock(elapsed_s)}{of}  {stage or 'running'}  {users} users  "
-        f"{recent.n / 10:.1f} requests/s  p95 {_ms(recent, 0.95)}  p99 {_ms(recent, 0.99)}  "
-        f"{tail.requests} requests, {tail.failures} failed"
-    )
-
-
-def _ms(window: Window, q: float) -> str:
-    value_us = window.successes.quantile_us(q)
-    return "–" if value_us is None else f"{value_us / 1000:.0f} ms"
-
-
-def _clock(seconds: float) -> str:
-    whole = int(seconds)
-    hours, rest = divmod(whole, 3600)
-    text = f"{rest // 60:02d}:{rest % 60:02d}"
-    return f"{hours}:{text}" if hours else text
+    """One line to the console; a run goes on though nobody reads it any more."""
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        drop_output()

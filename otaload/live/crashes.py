@@ -38,8 +38,9 @@ _MEANT = (StopUser, StopTest, InterruptTaskSet, RescheduleTask, RescheduleTaskIm
 """How test code steers Locust; nothing has gone wrong where one of these is raised."""
 _SWALLOWED = "Uncaught exception in "
 """How the lines begin that Locust logs in place of letting an exception through."""
+_LOCUST = f"{Path(str(locust.__file__)).parent}{os.sep}"
 _FRAMEWORK = (
-    f"{Path(str(locust.__file__)).parent}{os.sep}",
+    _LOCUST,
     f"{Path(gevent.__file__).parent}{os.sep}",
     "src/gevent/",  # as its compiled half calls itself
     f"{ROOT / 'otaload'}{os.sep}",
@@ -67,6 +68,16 @@ def is_of_test_code(trace: TracebackType | None) -> bool:
     return bool(frames) and not frames[-1].filename.startswith(_FRAMEWORK)
 
 
+def is_of_locust(trace: TracebackType | None) -> bool:
+    """Whether Locust raised an exception, and nobody had asked it to do what it did."""
+    names = [frame.filename for frame in traceback.extract_tb(trace)]
+    return (
+        bool(names)
+        and names[-1].startswith(_LOCUST)
+        and all(name.startswith(_FRAMEWORK) for name in names)
+    )
+
+
 def _watch_greenlets(note: Note, secrets: Secrets) -> None:
     """See greenlets that die; a `sys.exit` of the test code ends the greenlet and not the run."""
     hub: Any = gevent.get_hub()
@@ -77,7 +88,9 @@ def _watch_greenlets(note: Note, secrets: Secrets) -> None:
             handle_error(context, kind, value, trace)  # a page of the web UI, say
             return
         ends_process = isinstance(value, SystemExit | KeyboardInterrupt)
-        if is_meant(value) or (ends_process and not is_of_test_code(trace)):
+        # Stopping a user twice, say, is a mistake of Locust's that costs nothing.
+        of_others = not is_of_test_code(trace) if ends_process else is_of_locust(trace)
+        if is_meant(value) or of_others:
             handle_error(context, kind, value, trace)
             return
         note(value.with_traceback(trace))

@@ -10,10 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from otaload.slack import WEBHOOK
+
 INCONCLUSIVE = 91
 VERDICT_CODES = frozenset({0, 90, INCONCLUSIVE, 99, 105, 107})
 TIMEOUT_S = 600.0
-WEBHOOK = "SLACK_WEBHOOK_URL"
 
 
 def judge_in_process(run: Path, *, fail_on_warning: bool) -> int:
@@ -22,7 +23,9 @@ def judge_in_process(run: Path, *, fail_on_warning: bool) -> int:
     The verdict goes to Slack where the environment names a webhook.
     A judge that itself breaks makes the run inconclusive: what is unknown is never green.
     """
+    # The directory is named for the index of all runs in it.
     command = [sys.executable, "-m", "otaload", "judge", str(run)]
+    command += ["--reports-dir", str(run.parent)]
     if fail_on_warning:
         command.append("--fail-on-warning")
     if os.environ.get(WEBHOOK, "").strip():

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,9 +17,22 @@ from locust.util.timespan import parse_timespan
 
 from otaload import targets
 from otaload.errors import ConfigurationError
+from otaload.live.panel import has_terminal
 
 ROOT = Path(__file__).resolve().parents[2]
 """The project's checkout: where `thresholds.yaml`, `targets.yaml` and `reports/` stand."""
+
+
+CI_OFF = ("", "0", "false")
+"""Values of the variable `CI` that mean the same as none."""
+
+
+class ProgressView(StrEnum):
+    """How a headless run shows how it stands."""
+
+    PANEL = "panel"
+    LINES = "lines"
+    NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -35,6 +49,7 @@ class Settings:
     fail_on_warning: bool
     run_time_s: float | None
     early_stop: bool = True
+    progress: ProgressView = ProgressView.NONE
 
     @property
     def is_rehearsal(self) -> bool:
@@ -117,6 +132,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="Let a soak run to its planned end even when its drift is above the fail limit for "
         "certain.",
     )
+    add(
+        "--progress",
+        metavar="HOW",
+        default="auto",
+        env_var="OTALOAD_PROGRESS",
+        help="How a headless run shows how it stands: a panel at the foot of the terminal, lines "
+        "every 10 s, or none (default: the panel on a terminal, lines elsewhere and where CI is "
+        "set).",
+    )
     # On a laptop in a café, Locust's own default shows the UI to everybody there.
     parser.set_defaults(web_host="127.0.0.1")
     _take_free_port(parser, sys.argv)
@@ -150,6 +174,7 @@ def read_settings(options: argparse.Namespace) -> Settings:
         fail_on_warning=bool(options.fail_on_warning),
         run_time_s=_run_time(options.run_time),
         early_stop=not options.no_early_stop,
+        progress=_progress(options.progress, headless=bool(options.headless)),
     )
 
 
@@ -184,6 +209,25 @@ def _run_time(given: object) -> float | None:
         return float(given if isinstance(given, int | float) else parse_timespan(str(given)))
     except ValueError:
         raise ConfigurationError(f"--run-time: {given!r} is not a duration; try 5m") from None
+
+
+def _progress(text: object, *, headless: bool) -> ProgressView:
+    wanted = str(text).strip().lower()
+    if wanted not in ("auto", *ProgressView):
+        raise ConfigurationError(
+            f"--progress: {text!r} is no way to show it; write {', '.join(ProgressView)} or auto"
+        )
+    if not headless:
+        return ProgressView.NONE
+    is_terminal = has_terminal(sys.stdout)
+    if wanted == ProgressView.PANEL and not is_terminal:
+        raise ConfigurationError(
+            "--progress panel: the output is no terminal that it could be drawn on; use lines"
+        )
+    if wanted != "auto":
+        return ProgressView(wanted)
+    in_ci = os.environ.get("CI", "").strip().lower() not in CI_OFF
+    return ProgressView.PANEL if is_terminal and not in_ci else ProgressView.LINES
 
 
 def _seed(text: object) -> int:

@@ -14,13 +14,16 @@ from locust.env import Environment
 from locust.runners import MasterRunner
 
 from otaload.live.arrival_record import ArrivalRecord
-from otaload.live.console import PROGRESS_S, progress_line, say
+from otaload.live.console import say
 from otaload.live.counting import Counting
 from otaload.live.crew import Crew
 from otaload.live.disk import DiskWatch
+from otaload.live.display import Display
 from otaload.live.gathering import Gathering
 from otaload.live.health import HealthSampler
 from otaload.live.plan import Plan
+from otaload.live.progress import Progress, Recent
+from otaload.live.standing import Standing, standings_of
 from otaload.live.steering import Steering, longest_look_s
 from otaload.live.tail import Tail
 from otaload.record import OTHER, Window, WindowKey
@@ -60,6 +63,8 @@ class Recording:
         self._told_crash = False
         self._secrets = counting.secrets
         self._tail = Tail(keep_s=longest_look_s(plan))
+        self._standings = standings_of(plan.thresholds, plan.scenario, start_s=self.start_s)
+        self._display = Display(plan.settings.progress, self.progress)
         self._arrivals = ArrivalRecord(
             environment, plan.scenario, start_s=self.start_s, keep_s=self._tail.keep_s
         )
@@ -106,6 +111,7 @@ class Recording:
         self._sampler.start()
         self._flusher.start()
         say(f"otaload: recording to {self.plan.run.path}")
+        self._display.open(self.start_s)
 
     def take_report(self, node_id: str, data: object) -> None:
         """Take a worker's report in; a damaged or missing one is noted and never ignored."""
@@ -127,7 +133,7 @@ class Recording:
     def _take_gathered(
         self, windows: list[tuple[WindowKey, Window]], rows: list[dict[str, Any]]
     ) -> None:
-        self._tail.add(windows)
+        self._remember(windows)
         self._write(windows=windows, rows=rows)
 
     def drain_workers(self) -> None:
@@ -139,6 +145,7 @@ class Recording:
         """Write what is left, and close the run."""
         self._flusher.kill()
         self._disk.close()
+        self._display.close()
         self._steering.stop_looking()
         self._sampler.stop()
         self._flush(before_second=None)
@@ -202,6 +209,7 @@ class Recording:
 
     def abandon(self, by: str) -> None:
         """Write down what there is, because the process ends at once; the run stays incomplete."""
+        self._display.close()
         self._flush(before_second=None)
         self._write_end(end=time.time(), ended="abandoned", interrupted=by, **self._process_books())
 
@@ -225,9 +233,6 @@ class Recording:
         return 0 if runner is None or self._master is not None else runner.user_count
 
     def _flush_forever(self) -> None:
-        next_line_s = self.start_s + PROGRESS_S
-        options = self.environment.parsed_options
-        headless = options is not None and options.headless
         while True:
             gevent.sleep(FLUSH_S - time.time() % FLUSH_S)
             now_s = time.time()
@@ -238,14 +243,16 @@ class Recording:
             if not self._crew.draining:
                 self._crew.watch()
                 self._arrivals.update(self._master, self._crew.at_work(), now_s=now_s)
-            if headless and now_s >= next_line_s:
-                next_line_s += PROGRESS_S
-                say(self._progress(now_s))
+            self._display.show(now_s)
+
+    def _remember(self, windows: list[tuple[WindowKey, Window]]) -> None:
+        self._tail.add(windows)
+        self._standings.add(windows)
 
     def _flush(self, *, before_second: int | None) -> None:
         self._gathering.flush()
         windows = self._counting.take(before_second=before_second)
-        self._tail.add(windows)
+        self._remember(windows)
         now_s = time.time()
         shape, runner = self.plan.scenario.shape, self.environment.runner
         planned = shape.users_at(now_s - self.start_s) if shape else None
@@ -298,18 +305,27 @@ class Recording:
             self._notes.append(f"{note}: what came after is missing")
             self._on_trouble(note)
 
-    def _progress(self, now_s: float) -> str:
+    def progress(self, now_s: float) -> Progress:
+        """How the run stands at this moment."""
         elapsed_s = now_s - self.start_s
         shape, runner = self.plan.scenario.shape, self.environment.runner
-        line = progress_line(
-            self._tail,
-            until=int(now_s) - (REPORTED_S if self._master else 0),
+        until = int(now_s) - (REPORTED_S if self._master else 0)
+        return Progress(
+            scenario=self.plan.scenario.name,
             elapsed_s=elapsed_s,
             planned_s=shape.duration_s if shape else (self.plan.settings.run_time_s or math.inf),
-            stage=self._steering.told or self.plan.scenario.stage_at(elapsed_s),
+            stage=self._steering.told or self.plan.scenario.stage_at(elapsed_s) or "running",
             users=runner.user_count if runner else 0,
+            recent=Recent.of(self._tail, until=until, start_s=self.start_s),
+            requests=self._tail.requests,
+            failures=self._tail.failures,
+            arrivals=self._arrivals.told(now_s),
+            standings=self.standings(),
         )
-        return line + self._arrivals.told(now_s)
+
+    def standings(self) -> tuple[Standing, ...]:
+        """How each threshold stands at this moment."""
+        return self._standings.now()
 
     def _crashes(self) -> dict[str, Any]:
         crashes = self._counting.crashes + self._crew.ledger.crashes

@@ -26,6 +26,7 @@ from otaload.live.options import read_settings
 from otaload.live.plan import Plan, make_plan, settle_aim
 from otaload.live.recording import Recording
 from otaload.live.scenario import scenario_of
+from otaload.live.standing import Standing
 from otaload.record.rundir import RUN, read_meta, write_json
 from otaload.targets import load_targets
 
@@ -72,6 +73,10 @@ class Session:
     def running(self) -> bool:
         """Whether a run is under way."""
         return self._recording is not None
+
+    def standings(self) -> tuple[Standing, ...]:
+        """How each threshold of the run under way stands; none without a run."""
+        return () if self._recording is None else self._recording.standings()
 
     def prepare(self, options: Namespace | None = None) -> None:
         """Plan the next run, with options that may not be in force yet (the web UI's form).

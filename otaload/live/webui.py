@@ -1,8 +1,9 @@
-"""The web UI's side: a start that cannot work is refused in the form, the verdict has a page."""
+"""The web UI's side: what cannot work is refused in the form, the verdict has a tab and a page."""
 
 from __future__ import annotations
 
 import html
+import json
 from argparse import Namespace
 from typing import Any
 
@@ -14,12 +15,14 @@ from locust.web import WebUI
 from otaload.errors import ConfigurationError, OtaloadError
 from otaload.live.console import say
 from otaload.live.session import Session
+from otaload.live.webui_tab import KEY, add_tab, with_rows
 
 PAGE = "/otaload"
+OK = 200
 
 
 def extend(web_ui: WebUI, environment: Environment, session: Session) -> None:
-    """Add the check before a start and the page of the last verdict."""
+    """Add the check before a start, the tab of the thresholds, and the page of the last verdict."""
     base = (environment.parsed_options.web_base_path or "") if environment.parsed_options else ""
     address = f"http://{web_ui.host or '127.0.0.1'}:{web_ui.port}{base}{PAGE}"
     say(f"otaload: verdict and report will be at {address}")
@@ -43,6 +46,16 @@ def extend(web_ui: WebUI, environment: Environment, session: Session) -> None:
             return _refusal(session.secrets.redact(str(error)), environment)
         return None
 
+    add_tab(web_ui)
+
+    @app.after_request
+    def add_rows(response: Response) -> Response:
+        is_statistics = request.endpoint == "locust.request_stats" and response.is_json
+        if is_statistics and response.status_code == OK:
+            statistics = with_rows(response.get_json(), session, page=f"{base}{PAGE}")
+            response.set_data(json.dumps(statistics))
+        return response
+
     @app.route(f"{base}{PAGE}")
     @web_ui.auth_required_if_enabled  # type: ignore[untyped-decorator]  # locust's is untyped
     def last_verdict() -> Response | str:
@@ -59,6 +72,8 @@ def extend(web_ui: WebUI, environment: Environment, session: Session) -> None:
             '<meta name="color-scheme" content="light dark"><title>otaload</title>'
             '<body style="font-family:system-ui;margin:4rem auto;max-width:40rem">'
             f"<h1>{html.escape(state)}</h1><p>The verdict and its report appear here.</p>"
+            f'<p>How the thresholds stand so far is in <a href="{base}/?tab={KEY}">Locust’s tab '
+            "Thresholds</a>.</p>"
         )
 
 

@@ -16,7 +16,7 @@ from locust.event import EventHook
 from locust.runners import MasterRunner, WorkerRunner
 
 from otaload.errors import ConfigurationError, OtaloadError
-from otaload.live.console import calm_locust, quiet_start
+from otaload.live.console import calm_locust, prepare_console
 from otaload.live.context import secrets_of
 from otaload.live.crashes import (
     Note,
@@ -40,7 +40,7 @@ from otaload.redaction import Secrets
 def on_parser(parser: ArgumentParser, **_: Any) -> None:
     """Locust builds its command line."""
     add_options(parser)
-    quiet_start()
+    prepare_console()
 
 
 def on_init(environment: Environment, runner: Any, web_ui: Any, **_: Any) -> None:

@@ -327,6 +327,7 @@ def test_hostile_names_are_shown_and_never_run(tmp_path):
 def test_the_page_shows_its_sections_in_order(failing_page):
     page, _ = failing_page
     assert re.findall(r"<h2>(.*?)</h2>", page) == [
+        "When limits were broken",
         "What failed",
         "Notes",
         "Checks",

@@ -187,6 +187,20 @@ def test_a_line_from_another_time_is_damage(tmp_path):
     assert verdict.reasons == ("damaged: windows.jsonl: 1 line outside the run's time left out",)
 
 
+def test_failures_from_another_time_are_neither_counted_nor_drawn(tmp_path):
+    path = write_run(tmp_path)
+    failed = {"failures": {"counts": [5, 1], "sum_us": 5, "min_us": 5, "max_us": 5}}
+    with (path / "windows.jsonl").open("a") as file:
+        for second in (START_S * 100, 12):
+            key = {"second": second, "method": "GET", "endpoint": "/x"}
+            file.write(json.dumps({**key, **failed, "causes": {"boom": 1}}) + "\n")
+    run = load_run(path)
+    assert run.damage == ("windows.jsonl: 2 lines outside the run's time left out",)
+    assert "boom" not in set(run.causes["cause"])
+    assert not len(cause_series(run).filter(["boom"]).columns)
+    assert run.totals[1] == sum(run.causes["n"])
+
+
 def test_extra_keys_of_a_workers_line_are_ignored(tmp_path):
     path = write_run(tmp_path)
     with (path / "windows.jsonl").open("a") as file:

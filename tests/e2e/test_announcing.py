@@ -14,6 +14,18 @@ from tests.e2e.running import Bench
 
 SECRET = "not-to-be-told"
 SHORT = ("--time-scale", "0.05")
+CRASHING = """\
+import otaload.plugin
+from locust import User, constant, task
+
+
+class Worker(User):
+    wait_time = constant(0.5)
+
+    @task
+    def work(self):
+        raise RuntimeError("<!channel> boom")
+"""
 
 
 def headers(hook: Webhook) -> list[str]:
@@ -57,6 +69,21 @@ def test_an_interrupted_run_tells_slack_with_processes_too(bench: Bench) -> None
     assert ended.code == 105, ended.output
     assert headers(hook) == ["❔ smoke: interrupted"]
     assert_secret_is_nowhere(bench.folder)
+
+
+def test_a_crash_and_a_saturated_generator_are_told_to_slack(bench: Bench) -> None:
+    bench.thresholds.write_text(
+        "global: {p95: {pass: 60 s, fail: 90 s}}\ngenerator: {cpu: 0.0001 %}\n"
+    )
+    locustfile = bench.folder / "their_test.py"
+    locustfile.write_text(CRASHING)
+    with webhook() as hook:
+        environment = {"SLACK_WEBHOOK_URL": hook.url}
+        crashed = bench.run(locustfile, "--users", "1", "-t", "3s", env=environment)
+        saturated = bench.run("smoke", *SHORT, env=environment)
+
+    assert (crashed.code, saturated.code) == (107, 91), crashed.output + saturated.output
+    assert headers(hook) == ["❔ their_test: crashed", "❔ smoke: inconclusive (rehearsal)"]
 
 
 def test_a_webhook_that_refuses_changes_no_exit_code(bench: Bench, otaload) -> None:

@@ -185,3 +185,47 @@ def test_ctrl_c_during_a_run_judges_it_before_leaving(bench: Bench) -> None:
     assert ended.code == 105, ended.output
     assert ended.meta["complete"] is True
     assert_reconciled(ended)
+
+
+def thresholds(ui: Ui) -> list[dict[str, str]]:
+    """The rows of the tab with the thresholds, as Locust's page asks for them."""
+    statistics = json.loads(ui.get("/stats/requests") or "{}")
+    tables = {table["key"]: table["data"] for table in statistics.get("extended_stats", [])}
+    rows = [
+        {key: text.replace("\N{NO-BREAK SPACE}", " ") for key, text in row.items()}
+        for row in tables.get("thresholds", [])
+    ]
+    assert [row["name"] for row in rows] == sorted({row["name"] for row in rows})
+    return rows
+
+
+def test_the_tab_tells_how_the_thresholds_stand_and_then_the_verdict(bench: Bench) -> None:
+    ui = Ui(bench, "smoke", "--time-scale", "0.2", "--faults", "error@/updates/check:p=1")
+    page = ui.get("/") or ""
+    assert '"extended_tabs"' in page
+    assert '"title": "Thresholds"' in page
+    assert thresholds(ui)[0]["value"] == "none has begun yet"
+
+    ui.swarm()
+    seen: list[list[dict[str, str]]] = []
+
+    def is_failing() -> bool:
+        seen.append(thresholds(ui))
+        return len(seen[-1]) == 4 and seen[-1][3]["tier"] == "✗ fail"
+
+    ui.until(is_failing)
+    run, *rows = seen[-1]
+    assert run["tier"] == "✗ fail"
+    assert run["value"].startswith("so far fail (")
+    assert [row["metric"] for row in rows] == ["p95", "p99", "error_rate"]
+    assert rows[2]["limits"] == "< 1 %, < 5 %, > 10 %"
+    assert int(rows[2]["n"]) > 0
+
+    ui.until(lambda: len(ui.runs()) == 1)
+    ui.until(lambda: thresholds(ui)[0]["metric"] == "verdict")
+    run, *rows = thresholds(ui)
+    verdict = ui.runs()[0].verdict
+    assert run["tier"] == "✗ fail"
+    assert run["value"] == f"{verdict['headline']} The report is at /otaload."
+    assert len(rows) == len(verdict["checks"]) == 3
+    assert ui.quit().code == 99

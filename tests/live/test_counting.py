@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 
 from locust.env import Environment
+from locust.exception import RescheduleTask, StopUser
 
 from otaload.http import LeanHttpUser, Response
 from otaload.http.message import prepare
-from otaload.live.counting import Counting
+from otaload.live.counting import MAX_HOSTS, Counting
+from otaload.redaction import Secrets
 
 
 def fire(environment: Environment, **changes: object) -> None:
@@ -110,6 +112,45 @@ def test_the_first_crash_is_kept_with_its_traceback_and_all_are_counted() -> Non
     assert counting.crashes == 2
     assert "ValueError: first" in (counting.first_crash or "")
     assert "test_counting.py" in (counting.first_crash or "")
+
+
+def test_a_crash_is_noted_once_wherever_it_is_seen_and_what_is_meant_is_none() -> None:
+    counting = Counting(Environment())
+    error = ValueError("seen by the event and by the hub")
+    counting.note_crash(error)
+    counting.note_crash(error)
+    counting.note_crash(StopUser())
+    counting.note_crash(RescheduleTask())
+    counting.reset()  # what comes before a run begins is of the run
+
+    assert counting.take_crashes() == (1, "ValueError: seen by the event and by the hub\n")
+    assert counting.take_crashes() == (0, None)
+
+
+def test_secrets_are_in_no_cause_name_or_traceback() -> None:
+    environment = Environment()
+    counting = Counting(environment, Secrets({"LOAD_TEST_API_KEY": "sk_live_0123456789"}))
+    fire(environment, name="/x?k=sk_live_0123456789", exception=OSError("no sk_live_0123456789"))
+    counting.note_crash(KeyError("sk_live_0123456789"))
+
+    ((key, window),) = counting.recorder.take()
+    assert key.endpoint == "/x?k=[redacted]"
+    assert window.causes == {"no [redacted]": 1}
+    assert counting.first_crash == "KeyError: '[redacted]'\n"
+
+
+def test_hosts_beyond_the_bound_are_counted_together_and_still_told() -> None:
+    environment = Environment()
+    counting = Counting(environment)
+    told: list[str] = []
+    counting.on_new_host = told.append
+    for n in range(2 * MAX_HOSTS):
+        fire(environment, url=f"http://host{n}/x")
+    fire(environment, url=f"http://{'h' * 10**6}/x")
+
+    assert len(counting.hosts) == MAX_HOSTS + 1
+    assert counting.hosts["other"] == MAX_HOSTS + 1
+    assert len(told) == 2 * MAX_HOSTS + 1  # each is held against what may be loaded
 
 
 def test_a_reset_forgets_the_last_run() -> None:

@@ -1,0 +1,21 @@
+"""Opens a page in the reader's browser."""
+
+from __future__ import annotations
+
+import sys
+import webbrowser
+from pathlib import Path
+
+
+def open_page(path: Path) -> None:
+    """Open a page, or say on the error stream where it is if there is no browser to do so."""
+    address = path.resolve().as_uri()
+    try:
+        opened = webbrowser.open(address)
+    except (webbrowser.Error, OSError):
+        opened = False
+    if not opened:
+        sys.stderr.write(
+            f"otaload: no browser could be opened here; open {address} yourself, "
+            "or name a browser in BROWSER\n"
+        )
