@@ -81,7 +81,10 @@ class LeanHttpUser(User):
 
         Locust kills a waiting user without a mark on it. One whose wait ends in that very moment
         then begins a request and is killed in it; the mark lets it end by itself instead.
+        A run that is ended twice at once stops its users twice, which is no mistake of theirs.
         """
+        if not force and self._state == LOCUST_STATE_STOPPING:
+            return False
         if not force and self._state == LOCUST_STATE_WAITING and self._greenlet is not None:
             self._state = LOCUST_STATE_STOPPING
             self._group.killone(self._greenlet)

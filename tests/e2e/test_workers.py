@@ -61,7 +61,6 @@ def test_a_worker_that_joins_in_the_last_moment_does_not_hold_the_end_up(bench: 
     start_worker(bench, port, "second")
     begun = time.monotonic()
     ended = bench.wait(master)
-    bench.assert_no_orphans()
 
     assert time.monotonic() - begun < 25
     assert ended.meta["complete"] is True

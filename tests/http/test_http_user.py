@@ -105,6 +105,27 @@ def test_stopping_users_that_wait_interrupts_nothing(serve):
     assert runner.stats.errors == {}
 
 
+def test_a_user_that_is_stopped_twice_ends_its_task_and_raises_nothing(serve):
+    class Checker(LeanHttpUser):
+        abstract = False
+        host = serve(lambda sock: (read_request(sock), gevent.sleep(0.3), sock.sendall(OK)))
+        wait_time = constant(5)
+
+        @task
+        def check(self):
+            self.client.get("/check")
+
+    environment = Environment(user_classes=[Checker], stop_timeout=2)
+    runner = environment.create_local_runner()
+    runner.start(1, spawn_rate=1)
+    gevent.sleep(0.1)
+    (user,) = (greenlet.args[0] for greenlet in runner.user_greenlets)
+    assert [user.stop(), user.stop()] == [False, False]
+    runner.quit()
+    assert runner.stats.total.num_requests == 1
+    assert runner.stats.errors == {}
+
+
 def test_importing_the_client_opens_nothing():
     code = """
         import os, locust
