@@ -210,6 +210,8 @@ class Recording:
     def abandon(self, by: str) -> None:
         """Write down what there is, because the process ends at once; the run stays incomplete."""
         self._display.close()
+        # What fails from here on fails because we leave, and says nothing of the service.
+        self._flusher.kill(block=False)
         self._flush(before_second=None)
         self._write_end(end=time.time(), ended="abandoned", interrupted=by, **self._process_books())
 
