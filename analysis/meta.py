@@ -16,6 +16,8 @@ from otaload.phase import Phase, default_phase
 
 ABORTED = "aborted"
 """The way in which a run ends that an abort rule stopped."""
+LAST_S = 2**37
+"""The latest time that is believed, in the year 6325."""
 BREAKPOINT = "breakpoint"
 """The scenario that has always sought a limit: its older runs, and those that crashed."""
 
@@ -193,8 +195,8 @@ def read_run_meta(meta: Mapping[str, Any]) -> tuple[RunMeta, tuple[str, ...]]:
         options={k: str(v) for k, v in read.mapping("options").items() if v is not None},
         workers=tuple(read.each("workers", _worker)),
         processes=_whole(meta.get("processes")),
-        start_s=read.number("start"),
-        end_s=read.number("end"),
+        start_s=read.time("start"),
+        end_s=read.time("end"),
         ended=ended,
         interrupted=interrupted,
         crashes=_whole(crashes.get("count")) or (1 if first else 0),
@@ -236,6 +238,14 @@ class _Reader:
         if number is None and found is not None:
             self.notes.append(f"run.json: {key} is not a time ({shorten(str(found))}); left out")
         return number
+
+    def time(self, key: str) -> float | None:
+        """Unix seconds that a calendar still has a date for."""
+        number = self.number(key)
+        if number is None or number <= LAST_S:
+            return number
+        self.notes.append(f"run.json: {key} is not a time ({number:g}); left out")
+        return None
 
     def each(self, key: str, read: Any) -> list[Any]:
         items = [(item, read(item)) for item in self.value(key, list) or []]

@@ -15,7 +15,7 @@ import pandas as pd
 
 from analysis.arrivals import ARRIVAL_COLUMNS, arrival_cells
 from analysis.measured import Counts, Endpoint, LeadingCause, Measured, endpoint_labels
-from analysis.meta import RunMeta, read_run_meta
+from analysis.meta import LAST_S, RunMeta, read_run_meta
 from analysis.quantities import format_count, plural, shorten
 from analysis.window_reader import CauseRow, Setup, WindowReader
 from analysis.windows import WindowTable
@@ -244,7 +244,7 @@ def _start(
     if not len(found):
         return int(meta.start_s or 0), []
     # Around the middle, since a single second may be damaged.
-    near = int(found[np.abs(found - np.median(found)) < LONGEST_S].min())
+    near = min(int(found[np.abs(found - np.median(found)) < LONGEST_S].min()), LAST_S)
     if meta.start_s is None:
         return near, []
     start = int(meta.start_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ from analysis.metrics import (
     rate_series,
     user_series,
 )
-from analysis.outputs import find_run, judge_directory
+from analysis.outputs import find_run, judge_directory, report_directory
 from analysis.quantiles import bin_quantiles_ms
 from analysis.runs import load_run
 from otaload.errors import ConfigurationError, RunUnreadableError
@@ -199,6 +200,20 @@ def test_failures_from_another_time_are_neither_counted_nor_drawn(tmp_path):
     assert "boom" not in set(run.causes["cause"])
     assert not len(cause_series(run).filter(["boom"]).columns)
     assert run.totals[1] == sum(run.causes["n"])
+
+
+@pytest.mark.parametrize("start", [None, float(START_S), 2.0**40])
+def test_times_beyond_any_calendar_are_reported_and_no_traceback(tmp_path, start):
+    path = write_run(tmp_path)
+    meta = json.loads((path / "run.json").read_text())
+    (path / "run.json").write_text(json.dumps({**meta, "start": start, "end": 2.0**50}))
+    if start is None:
+        for name in ("windows.jsonl", "users.jsonl"):
+            text = (path / name).read_text()
+            (path / name).write_text(re.sub(r'"second":\d+', f'"second":{2**40 - 1}', text))
+    verdict = report_directory(path)
+    assert "run.json: end is not a time (1.1259e+15); left out" in verdict.notes
+    assert (path / "report.html").exists()
 
 
 def test_extra_keys_of_a_workers_line_are_ignored(tmp_path):
