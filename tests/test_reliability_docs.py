@@ -18,7 +18,7 @@ COLUMNS = (
     "Served and recorded",
     "Test",
 )
-FEWEST_ROWS = 25
+FEWEST_ROWS = 60
 EXIT_CODES = {"0", "90", "91", "92", "99", "104", "105", "107"}
 
 

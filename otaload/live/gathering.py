@@ -7,13 +7,13 @@ A master that is killed loses that quarter beside the second that its workers we
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import gevent
 
 from otaload.live.reports import Report
-from otaload.record import Window, WindowKey
+from otaload.record import Names, Window, WindowKey
 from otaload.record.packing import PackedSum
 
 GATHER_S = 0.25
@@ -22,12 +22,14 @@ GATHER_S = 0.25
 class Gathering:
     """Adds reports up; calls `hand_over` with windows and rows of health once they have waited.
 
-    A disk that cannot be written is the business of `hand_over`.
+    Each worker bounds its own names; `names` bounds those of all together. A disk that cannot be
+    written is the business of `hand_over`.
     """
 
     def __init__(
         self, hand_over: Callable[[list[tuple[WindowKey, Window]], list[dict[str, Any]]], None]
     ) -> None:
+        self.names = Names()
         self._hand_over = hand_over
         self._sums: dict[WindowKey, PackedSum] = {}
         self._rows: list[dict[str, Any]] = []
@@ -56,4 +58,23 @@ class Gathering:
         sums, self._sums = self._sums, {}
         rows, self._rows = self._rows, []
         if sums or rows:
-            self._hand_over([(key, found.window()) for key, found in sums.items()], rows)
+            windows = self._bounded((key, found.window()) for key, found in sums.items())
+            self._hand_over(windows, rows)
+
+    def _bounded(
+        self, windows: Iterable[tuple[WindowKey, Window]]
+    ) -> list[tuple[WindowKey, Window]]:
+        names = self.names
+        bounded: dict[WindowKey, Window] = {}
+        for key, window in windows:
+            if window.causes:
+                causes: dict[str, int] = {}
+                for cause, n in window.causes.items():
+                    text = names.cause(cause, n)
+                    causes[text] = causes.get(text, 0) + n
+                window.causes = causes
+            shown = WindowKey(key.second, *names.endpoint(key.method, key.endpoint, window.n))
+            found = bounded.setdefault(shown, window)
+            if found is not window:
+                found += window
+        return list(bounded.items())

@@ -342,7 +342,8 @@ class Recording:
         beyond = self._counting.hosts.get(OTHER)
         if beyond:
             notes.append(f"{beyond} requests to hosts beyond the bound are counted as other")
-        folded = self._counting.recorder.folded
+        folded = self._counting.recorder.folded + self._crew.ledger.folded
+        folded += self._gathering.names.folded
         if folded:
             notes.append(f"{folded} requests beyond the bound on names are counted as other")
         return [*notes, refused] if refused else notes

@@ -37,6 +37,7 @@ class Report:
     windows: list[tuple[WindowKey, PackedWindow]]
     health: list[dict[str, Any]]
     hosts: dict[str, int] = field(default_factory=dict)
+    folded: int = 0
     crashes: int = 0
     first_crash: str | None = None
     refused: str | None = None
@@ -94,6 +95,7 @@ def _check(report: Report) -> None:
     kinds = {
         **{name: type(value) is str for name, value in texts.items()},
         "users": _is_count(report.users),
+        "folded": _is_count(report.folded),
         "crashes": _is_count(report.crashes),
         "final": type(report.final) is bool,
         "sent_s": _is_number(report.sent_s),

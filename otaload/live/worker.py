@@ -147,6 +147,7 @@ class WorkerSession:
                 windows=[(key, pack_window(window)) for key, window in windows],
                 health=self._sampler.take(),
                 hosts=hosts,
+                folded=counting.recorder.folded,
                 crashes=counting.crashes,
                 first_crash=counting.first_crash,
                 refused=self.refused,

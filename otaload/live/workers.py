@@ -30,6 +30,7 @@ class Worker:
     repeats: int = 0
     users_max: int = 0
     crashes: int = 0
+    folded: int = 0
     final: bool = False
     left_early: bool = False
     away_s: int = 0
@@ -113,6 +114,7 @@ class Ledger:
         worker.left_early = worker.left_early or (report.final and not self.draining)
         worker.users_max = max(worker.users_max, report.users)
         worker.crashes = report.crashes
+        worker.folded = report.folded
         worker.version = report.version
         return True
 
@@ -160,6 +162,11 @@ class Ledger:
     def crashes(self) -> int:
         """Exceptions of test code on all workers."""
         return sum(worker.crashes for worker in self.workers.values())
+
+    @property
+    def folded(self) -> int:
+        """Requests whose names or texts were beyond the bounds of their workers."""
+        return sum(worker.folded for worker in self.workers.values())
 
     def as_json(self) -> list[dict[str, Any]]:
         """As `run.json` has it."""

@@ -5,7 +5,8 @@ one key and parts of a run merge in any order to the same totals.
 """
 
 from otaload.record.histogram import Histogram, bucket_bounds_us, bucket_index, bucket_value_us
-from otaload.record.recorder import OTHER, Recorder
+from otaload.record.names import OTHER, Names
+from otaload.record.recorder import Recorder
 from otaload.record.rundir import FORMAT_VERSION, RunDirectory
 from otaload.record.window import (
     Window,
@@ -19,6 +20,7 @@ __all__ = [
     "FORMAT_VERSION",
     "OTHER",
     "Histogram",
+    "Names",
     "Recorder",
     "RunDirectory",
     "Window",

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from otaload.record.names import MAX_CAUSES, MAX_ENDPOINTS, OTHER, Names
 from otaload.record.window import Window, WindowKey
 
-OTHER = "other"
-"""The name under which endpoints and causes beyond the bounds are counted together."""
-
-MAX_ENDPOINTS = 500
-MAX_CAUSES = 100
 MAX_TEXT_LENGTH = 200
 MAX_CLEANED_LENGTH = 1000
 """Of a long text as much is looked through as a secret at the end of what is shown may have."""
+MAX_TEXTS = 1000
+"""Failure texts of which it is remembered what they are shown as."""
 AHEAD_S = 60
 
 
@@ -40,12 +38,14 @@ class Recorder:
     ) -> None:
         self._clean = clean
         self._open: dict[tuple[int, str, str], Window] = {}
-        self._endpoints: set[tuple[str, str]] = set()
-        self._causes: set[str] = set()
-        self._max_endpoints = max_endpoints
-        self._max_causes = max_causes
+        self._names = Names(max_endpoints=max_endpoints, max_causes=max_causes)
+        self._texts: dict[str, str] = {}
         self.recorded = 0
-        self.folded = 0
+
+    @property
+    def folded(self) -> int:
+        """How many requests have a name or text beyond the bounds."""
+        return self._names.folded
 
     def record(
         self,
@@ -102,25 +102,16 @@ class Recorder:
 
     def _open_window(self, key: tuple[int, str, str]) -> Window:
         second, method, endpoint = key
-        method, endpoint = self._shown(method), self._shown(endpoint)
-        key = (second, method, endpoint)
-        if (method, endpoint) not in self._endpoints:
-            if len(self._endpoints) >= self._max_endpoints:
-                self.folded += 1
-                key = (second, OTHER, OTHER)
-                return self._open.setdefault(key, Window())
-            self._endpoints.add((method, endpoint))
-        return self._open.setdefault(key, Window())
+        name = self._names.endpoint(self._shown(method), self._shown(endpoint))
+        return self._open.setdefault((second, *name), Window())
 
     def _bounded_cause(self, cause: str) -> str:
-        if cause in self._causes:
-            return cause
-        text = self._shown(cause)
-        if text not in self._causes:
-            if len(self._causes) >= self._max_causes:
-                self.folded += 1
-                return OTHER
-            self._causes.add(text)
+        known = self._texts.get(cause)
+        if known is not None:
+            return known
+        text = self._names.cause(self._shown(cause))
+        if text != OTHER and len(self._texts) < MAX_TEXTS and len(cause) <= MAX_CLEANED_LENGTH:
+            self._texts[cause] = text
         return text
 
     def _shown(self, text: str) -> str:

@@ -91,3 +91,39 @@ def test_health_without_any_request_is_handed_over(
     gathered.flush()
 
     assert handed == [({}, [{"second": 7}])]
+
+
+def failed(worker: str, endpoint: str, cause: str) -> Report:
+    """A report of one failure."""
+    window = Window()
+    window.failures = Histogram.of([5])
+    window.causes = {cause: 1}
+    key = WindowKey(7, "GET", endpoint)
+    return Report(worker, 1, 1, windows=[(key, pack_window(window))], health=[])
+
+
+def test_names_and_texts_of_all_workers_together_are_bounded(
+    gathered: Gathering, handed: list[Handed]
+) -> None:
+    # Each worker has fewer than it may have.
+    for worker in range(4):
+        for number in range(200):
+            gathered.add(
+                failed(f"w{worker}", f"/{worker}/{number}", f"text {worker} {number % 40}")
+            )
+    gathered.flush()
+    gathered.add(failed("w5", "/0/0", "text 3 39"))
+    gathered.flush()
+
+    windows = handed[0][0]
+    other = windows[WindowKey(7, "other", "other")]
+    causes: dict[str, int] = {}
+    for window in windows.values():
+        assert sum(window.causes.values()) == window.failures.n
+        for cause, n in window.causes.items():
+            causes[cause] = causes.get(cause, 0) + n
+    assert (len(windows), other.n) == (501, 300)
+    assert (len(causes), causes["other"]) == (101, 300)
+    # An endpoint that is known stays itself; its text was beyond the bound before.
+    assert handed[1][0][WindowKey(7, "GET", "/0/0")].causes == {"other": 1}
+    assert gathered.names.folded == 300 + 300 + 1
