@@ -61,6 +61,7 @@ class Recording:
         self._gathering = Gathering(self._take_gathered)
         self._disk = DiskWatch(plan.run)
         self._told_crash = False
+        self._told_amiss: dict[str, tuple[bool, ...]] = {}
         self._secrets = counting.secrets
         self._tail = Tail(keep_s=longest_look_s(plan))
         self._standings = standings_of(plan.thresholds, plan.scenario, start_s=self.start_s)
@@ -240,11 +241,11 @@ class Recording:
             now_s = time.time()
             self._flush(before_second=int(now_s))
             self._watch_disk(now_s)
-            self._tell_first_crash()
             self._steering.watch(now_s)
             if not self._crew.draining:
                 self._crew.watch()
                 self._arrivals.update(self._master, self._crew.at_work(), now_s=now_s)
+            self._tell_at_once()
             self._display.show(now_s)
 
     def _remember(self, windows: list[tuple[WindowKey, Window]]) -> None:
@@ -283,17 +284,26 @@ class Recording:
 
     def _write_played(self, searched: dict[str, Any]) -> None:
         """Write what a search has played, which is then known at a crash too."""
+        self._write_meta(**searched)
+
+    def _tell_at_once(self) -> None:
+        """Write down at once what is no pass: a run that is killed later is no better for it."""
+        told: dict[str, Any] = {}
+        crashes = self._crashes()
+        if crashes["count"] and not self._told_crash:
+            self._told_crash = True
+            told["crashes"] = crashes
+        if self._crew.ledger.amiss != self._told_amiss:
+            self._told_amiss = self._crew.ledger.amiss
+            told["workers"] = self._crew.ledger.as_json(under_way=True)
+        if told:
+            self._write_meta(**told)
+
+    def _write_meta(self, **changes: Any) -> None:
         try:
-            self.plan.run.write_meta(**searched)
+            self.plan.run.write_meta(**changes)
         except OSError as error:
             self._disk_trouble(error)
-
-    def _tell_first_crash(self) -> None:
-        """Write down at once that the test code raised: a run that is killed later is no better."""
-        if self._told_crash or not self._counting.crashes:
-            return
-        self._told_crash = True
-        self._write_played({"crashes": self._crashes()})
 
     def _watch_disk(self, now_s: float) -> None:
         error = self._disk.watch(now_s)

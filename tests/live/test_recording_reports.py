@@ -164,3 +164,38 @@ def test_a_report_that_comes_twice_is_counted_once(recording: Recording) -> None
 
     assert sum(window.n for _, window in windows(recording)) == 2
     assert meta["workers"][0]["repeats"] == 1
+
+
+def written(recording: Recording, field: str) -> Any:
+    """A field of run.json as soon as it is there, while the run goes on."""
+    file = recording.plan.run.path / "run.json"
+    with gevent.Timeout(20):
+        while not (found := json.loads(file.read_bytes()).get(field)):
+            gevent.sleep(0.05)
+    return found
+
+
+def test_what_a_worker_raises_is_written_down_while_the_run_goes_on(recording: Recording) -> None:
+    recording.take_report("w1", report(recording, "w1", 1, 5, crashes=2, first_crash="boom"))
+
+    assert written(recording, "crashes") == {"count": 2, "first": "boom"}
+
+
+def test_a_report_that_is_missing_is_written_down_while_the_run_goes_on(
+    recording: Recording,
+) -> None:
+    recording.take_report("w1", report(recording, "w1", 1, 5))
+    recording.take_report("w1", report(recording, "w1", 3, 5))
+
+    (worker,) = written(recording, "workers")
+    assert (worker["gaps"], worker["lost"]) == (1, False)
+
+
+def test_a_run_without_trouble_says_nothing_of_its_workers_before_its_end(
+    recording: Recording,
+) -> None:
+    recording.take_report("w1", report(recording, "w1", 1, 5))
+    gevent.sleep(1.5)
+    file = recording.plan.run.path / "run.json"
+
+    assert "workers" not in json.loads(file.read_bytes())
