@@ -25,6 +25,7 @@ from otaload.live.judging import judge_in_process
 from otaload.live.options import read_settings
 from otaload.live.plan import Plan, make_plan, settle_aim
 from otaload.live.recording import Recording
+from otaload.live.reports import MalformedReportError, unpack
 from otaload.live.scenario import scenario_of
 from otaload.live.standing import Standing
 from otaload.record.rundir import RUN, read_meta, write_json
@@ -147,6 +148,21 @@ class Session:
         """A worker's report arrives."""
         if self._recording is not None:
             self._recording.take_report(str(msg.node_id), msg.data)
+        else:
+            self._take_last_words(str(msg.node_id), msg.data)
+
+    def _take_last_words(self, node_id: str, data: object) -> None:
+        """What a worker's test code raised after its run was closed makes it a crashed one."""
+        try:
+            report = unpack(data.get("report") if isinstance(data, dict) else data, of=node_id)
+        except MalformedReportError as error:
+            say(f"otaload: error: the last words of {node_id[:60]!r} cannot be read ({error})")
+            return
+        if self.last is None or report.run != self.last.path.name:
+            return
+        self.counting.crashes += report.crashes
+        if report.first_crash and self.counting.first_crash is None:
+            self.counting.first_crash = self.secrets.redact(report.first_crash)
 
     def remark(self, note: str) -> None:
         """Something odd was heard; the run that is under way says so."""

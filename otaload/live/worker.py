@@ -206,6 +206,11 @@ class WorkerSession:
             # next run's first message brings it again.
             self.environment.stop_timeout = 0.0
 
+    def tell_late_crashes(self) -> None:
+        """Report once more where the test code has raised since the last report."""
+        if self._run and self.counting.crashes:
+            self._report(final=True)
+
     def leave(self) -> None:
         """Drain, and leave the run.
 

@@ -124,10 +124,11 @@ class Ledger:
         worker.reports += 1
         worker.missing = False
         worker.last_s = at_s
+        # After its last report a worker counts anew, and speaks again if something is raised.
+        worker.crashes = report.crashes + (worker.crashes if worker.final else 0)
         worker.final = worker.final or report.final
         worker.left_early = worker.left_early or (report.final and not self.draining)
         worker.users_max = max(worker.users_max, report.users)
-        worker.crashes = report.crashes
         worker.folded = report.folded
         worker.version = report.version
         return True
