@@ -208,13 +208,21 @@ class Recording:
         """Whether nobody is left to make the load."""
         return self._crew.gone
 
-    def abandon(self, by: str) -> None:
+    def abandon(
+        self, by: str | None, *, ended: str = "abandoned", notes: tuple[str, ...] = ()
+    ) -> None:
         """Write down what there is, because the process ends at once; the run stays incomplete."""
         self._display.close()
         # What fails from here on fails because we leave, and says nothing of the service.
         self._flusher.kill(block=False)
         self._flush(before_second=None)
-        self._write_end(end=time.time(), ended="abandoned", interrupted=by, **self._process_books())
+        self._write_end(
+            end=time.time(),
+            ended=ended,
+            interrupted=by,
+            notes=[*self._notes, *notes],
+            **self._process_books(),
+        )
 
     def ended_early(self) -> bool:
         """Whether the planned end has not come, and nothing that is known has ended the run."""

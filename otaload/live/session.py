@@ -21,7 +21,7 @@ from otaload.live.console import say
 from otaload.live.context import secrets_of
 from otaload.live.counting import Counting
 from otaload.live.crashes import CRASHED
-from otaload.live.judging import judge_in_process
+from otaload.live.judging import INCONCLUSIVE, judge_in_process
 from otaload.live.options import read_settings
 from otaload.live.plan import Plan, make_plan, settle_aim
 from otaload.live.recording import Recording
@@ -251,6 +251,22 @@ class Session:
             runner.send_message("quit")
             gevent.sleep(GOODBYE_S)
         self._adopt(None)
+
+    def end_without_users(self, stuck: int) -> None:
+        """End the process with its run's verdict, because users do not end."""
+        recording, plan = self._recording, self._plan
+        if recording is None or plan is None:
+            return
+        self._recording = self._plan = None
+        what = "a user did" if stuck == 1 else f"{stuck} users did"
+        note = f"{what} not end; a task that catches every exception catches its end as well"
+        say(f"otaload: error: {note}")
+        recording.abandon(self._interrupted, ended="users did not end", notes=(note,))
+        self.last = Finished(plan.run.path, bool(self._refused), plan.settings.fail_on_warning)
+        code = self.judge()
+        self._adopt(None)
+        # Anything less would wait for them.
+        os._exit(code or INCONCLUSIVE)
 
     def discard(self) -> None:
         """The process ends before the run began: leave nothing behind."""

@@ -34,6 +34,7 @@ from otaload.live.reports import REPORT
 from otaload.live.session import Session
 from otaload.live.signals import Interrupts, WorkerInterrupts
 from otaload.live.strangers import endure_strange_bytes, endure_strange_messages
+from otaload.live.stuck_users import StuckUsers
 from otaload.live.worker import WorkerSession, hold_users_until_ready
 from otaload.redaction import Secrets
 
@@ -61,6 +62,7 @@ def _take_part(environment: Environment, runner: WorkerRunner) -> None:
     _listen_first(events.test_start, worker.begin)
     events.quitting.add_listener(lambda **_: worker.drain())
     speak_last(worker.tell_late_crashes)
+    StuckUsers(environment, worker.end_without_users).watch()
     WorkerInterrupts(worker).install()
 
 
@@ -95,6 +97,8 @@ def _own_runs(environment: Environment, runner: Any, web_ui: Any) -> None:
     if isinstance(runner, MasterRunner):
         endure_strange_messages(runner, session.remark)
         hear_workers_out(runner)
+    else:
+        StuckUsers(environment, session.end_without_users).watch()
     _listen_first(events.test_start, session.begin)
     events.test_stopping.add_listener(lambda **_: session.drain())
     events.test_stop.add_listener(lambda **_: session.finish())

@@ -206,6 +206,11 @@ class WorkerSession:
             # next run's first message brings it again.
             self.environment.stop_timeout = 0.0
 
+    def end_without_users(self, stuck: int) -> None:
+        """End the process, because users do not end; its last report stays missing."""
+        sys.stderr.write(f"otaload: error: {stuck} users did not end; this worker ends\n")
+        os._exit(INCONCLUSIVE)
+
     def tell_late_crashes(self) -> None:
         """Report once more where the test code has raised since the last report."""
         if self._run and self.counting.crashes:
