@@ -13,7 +13,7 @@ import locust.runners
 from gevent.event import Event
 from gevent.lock import RLock
 from locust.env import Environment
-from locust.exception import RPCError
+from locust.exception import RPCError, RPCSendError
 from locust.rpc import Message
 from locust.runners import WorkerRunner
 
@@ -158,7 +158,7 @@ class WorkerSession:
             )
             try:
                 self.runner.send_message(REPORT, {"report": pack(report)})
-            except RPCError as error:
+            except (RPCError, RPCSendError) as error:
                 # The number was used, so the master sees a gap and calls the run inconclusive.
                 self.environment.events.user_error.fire(
                     user_instance=None, exception=error, tb=error.__traceback__
