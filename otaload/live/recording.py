@@ -17,7 +17,7 @@ from otaload.live.arrival_record import ArrivalRecord
 from otaload.live.console import say
 from otaload.live.counting import Counting
 from otaload.live.crew import Crew
-from otaload.live.disk import DiskWatch
+from otaload.live.disk import DiskWatch, MetaWrites
 from otaload.live.display import Display
 from otaload.live.gathering import Gathering
 from otaload.live.health import HealthSampler
@@ -60,6 +60,7 @@ class Recording:
         self._notes: list[str] = list(plan.run.meta["notes"])
         self._gathering = Gathering(self._take_gathered)
         self._disk = DiskWatch(plan.run)
+        self._meta = MetaWrites(plan.run, self._disk_trouble)
         self._told_crash = False
         self._told_amiss: dict[str, tuple[bool, ...]] = {}
         self._secrets = counting.secrets
@@ -77,7 +78,8 @@ class Recording:
             missed_ratio=self._arrivals.missed_ratio,
             note=self._notes.append,
             on_abort=on_abort,
-            on_played=self._write_played,
+            # Which is then known at a crash too.
+            on_played=lambda searched: self._meta.write(**searched),
         )
         runner = environment.runner
         self._master = runner if isinstance(runner, MasterRunner) else None
@@ -108,7 +110,7 @@ class Recording:
                 self._on_trouble(f"the embedded service was lost: {error}")
         self._counting.reset()
         self._counting.on_new_host = lambda host: setup.check_host(host, self._on_refusal)
-        self.plan.run.write_meta(start=self.start_s)
+        self._meta.write(start=self.start_s)
         self._sampler.start()
         self._flusher.start()
         say(f"otaload: recording to {self.plan.run.path}")
@@ -146,6 +148,7 @@ class Recording:
         """Write what is left, and close the run."""
         self._flusher.kill()
         self._disk.close()
+        self._meta.close()
         self._display.close()
         self._steering.stop_looking()
         self._sampler.stop()
@@ -216,6 +219,7 @@ class Recording:
         # What fails from here on fails because we leave, and says nothing of the service.
         self._flusher.kill(block=False)
         self._flush(before_second=None)
+        self._meta.close()
         self._write_end(
             end=time.time(),
             ended=ended,
@@ -290,10 +294,6 @@ class Recording:
         except OSError as error:
             self._disk_trouble(error)
 
-    def _write_played(self, searched: dict[str, Any]) -> None:
-        """Write what a search has played, which is then known at a crash too."""
-        self._write_meta(**searched)
-
     def _tell_at_once(self) -> None:
         """Write down at once what is no pass: a run that is killed later is no better for it."""
         told: dict[str, Any] = {}
@@ -305,13 +305,7 @@ class Recording:
             self._told_amiss = self._crew.ledger.amiss
             told["workers"] = self._crew.ledger.as_json(under_way=True)
         if told:
-            self._write_meta(**told)
-
-    def _write_meta(self, **changes: Any) -> None:
-        try:
-            self.plan.run.write_meta(**changes)
-        except OSError as error:
-            self._disk_trouble(error)
+            self._meta.write(**told)
 
     def _watch_disk(self, now_s: float) -> None:
         error = self._disk.watch(now_s)
