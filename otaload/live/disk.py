@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gevent
@@ -55,11 +56,7 @@ class DiskWatch:
         return found if isinstance(found, OSError) else None
 
     def _sync(self) -> OSError | None:
-        try:
-            gevent.get_hub().threadpool.apply(self._run.sync)
-        except OSError as error:
-            return error
-        return None
+        return in_thread(self._run.sync)
 
 
 class MetaWrites:
@@ -88,7 +85,20 @@ class MetaWrites:
     def _write(self) -> None:
         while self._waiting:
             changes, self._waiting = self._waiting, {}
-            try:
-                gevent.get_hub().threadpool.apply(self._run.write_meta, kwds=changes)
-            except OSError as error:
+            error = in_thread(partial(self._run.write_meta, **changes))
+            if error is not None:
                 self._on_error(error)
+
+
+def in_thread(act: Callable[[], None]) -> OSError | None:
+    """Act in a thread, while other greenlets go on; answers with what is wrong with the disk."""
+
+    def attempt() -> OSError | None:
+        try:
+            act()
+        except OSError as error:
+            return error  # raised, it would be told with a traceback as well
+        return None
+
+    found: OSError | None = gevent.get_hub().threadpool.apply(attempt)
+    return found

@@ -110,7 +110,10 @@ class Recording:
                 self._on_trouble(f"the embedded service was lost: {error}")
         self._counting.reset()
         self._counting.on_new_host = lambda host: setup.check_host(host, self._on_refusal)
-        self._meta.write(start=self.start_s)
+        try:
+            self.plan.run.write_meta(start=self.start_s)
+        except OSError as error:
+            self._disk_trouble(error)
         self._sampler.start()
         self._flusher.start()
         say(f"otaload: recording to {self.plan.run.path}")

@@ -126,7 +126,9 @@ def test_no_field_is_written_by_the_thread_that_makes_the_load(
     assert thread() not in threads
 
 
-def test_what_is_wrong_with_the_disk_is_told_of_fields_as_well(run: RunDirectory) -> None:
+def test_what_is_wrong_with_the_disk_is_told_of_fields_as_well(
+    run: RunDirectory, capfd: pytest.CaptureFixture[str]
+) -> None:
     shutil.rmtree(run.path)
     errors: list[OSError] = []
     writes = MetaWrites(run, errors.append)
@@ -134,3 +136,4 @@ def test_what_is_wrong_with_the_disk_is_told_of_fields_as_well(run: RunDirectory
     writes.close()
 
     assert [error.errno for error in errors] == [errno.ENOENT]
+    assert "Traceback" not in capfd.readouterr().err
