@@ -105,6 +105,8 @@ class Counting:
             start_time = time.time() - latency_ms / 1000.0
         cause = None if exception is None else (str(exception) or type(exception).__name__)
         retry = bool(context) and isinstance(context, dict) and "otaload_retry" in context
+        # Locust takes whatever has a hash for a name.
+        request_type, name = str(request_type), str(name)
         length = int(response_length or 0)
         if isinstance(response, Response):
             self._record(
