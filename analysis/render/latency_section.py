@@ -64,7 +64,7 @@ def distribution_section(run: Run) -> Markup:
         (
             curve.label,
             *("–" if (ms := curve.at(q)) is None else _ms(ms) for q in TABLED),
-            _ms(float(curve.latency_ms[-1])),
+            _ms(curve.slowest_ms),
         )
         for curve in curves
     ]
@@ -76,8 +76,7 @@ def distribution_section(run: Run) -> Markup:
         "of the whole run, warm-up included; the axis is drawn out towards the slowest",
         lambda: percentile_figure(curves),
         alt="; ".join(
-            f"{curve.label} from {_ms(float(curve.latency_ms[0]))} to "
-            f"{_ms(float(curve.latency_ms[-1]))}"
+            f"{curve.label} from {_ms(float(curve.latency_ms[0]))} to {_ms(curve.slowest_ms)}"
             for curve in curves
         ),
     )
