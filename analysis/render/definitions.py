@@ -63,7 +63,8 @@ DEFINITIONS = (
         "Recovery",
         "The time from the end of a burst until p95 and errors are back in the baseline's band for "
         "10 s. The band ends at 1.10 × the median of the baseline's p95, or at its 99th percentile "
-        "where that is higher; errors may be 0.1 %, or as many as the baseline had.",
+        "where that is higher; errors may be 0.1 %, or as many as the baseline had. Its p95 counts "
+        "a request in every second in which it was in flight, those of the checks only once.",
     ),
     (
         "Limit, saturation",
