@@ -121,7 +121,7 @@ def _row(one: HoldFigures) -> tuple[str, ...]:
         "–" if figures.p95_ms is None else format_quantity(figures.p95_ms, Unit.MS),
         share,
         "–" if busy is None else format_count(round(busy)),
-        "–" if gap is None else f"{gap:.1%}{' !' if one.idle else ''}",
+        "–" if gap is None else f"{100 * gap:.1f} %{' !' if one.idle else ''}",
         _judged(hold),
         f"in part: {hold.reason}" if hold.reason and hold.good is not False else hold.reason,
     )

@@ -420,3 +420,19 @@ def test_production_is_called_untouched_only_where_that_is_known(
 
     assert production_sentence(run).startswith(told)
     assert f"<strong>{told[:1].upper()}{told[1:]}" in hosts_section(run)
+
+
+def test_a_soak_that_drifted_says_at_its_top_from_what_to_what_and_since_when(
+    tmp_path: Path,
+) -> None:
+    def level(t: int, n: int, rng: Any) -> Any:
+        return constant(30.0 if t < 480 else 60.0)(t, n, rng)
+
+    meta = smoke_meta(scenario="soak", planned={"duration_s": 960.0}, end=START_S + 960.0)
+    path = write_run(tmp_path, {CHECK: Traffic(12, level)}, duration_s=960, meta=meta)
+    shown = text_of(page_of(path))
+
+    levels = "from 30 ms in the first eighth to 60 ms in the last"
+    assert f"p99 level of all requests went {levels}; it stayed above +50 % from about" in shown
+    assert shown.count(levels) == 2  # and among the figures of the drift
+    assert shown.index(levels) < shown.index("The worst first.")
