@@ -17,6 +17,7 @@ from spike_runs import slow_until, spike_run
 from synthetic_runs import (
     CHECK,
     DOWNLOAD,
+    SMOKE_STAGE,
     START_S,
     Traffic,
     constant,
@@ -33,6 +34,7 @@ from analysis.outputs import thresholds_for
 from analysis.render.checks_section import proven_sentence
 from analysis.render.hosts_section import UNTOUCHED, hosts_section, production_sentence
 from analysis.render.margin import margin_bar, margin_of
+from analysis.render.rows import WHOLE_RUN
 from analysis.render.section import anchor
 from analysis.render.stylesheet import CSS, DARK, LIGHT
 from analysis.render.wording import sentence
@@ -435,4 +437,24 @@ def test_a_soak_that_drifted_says_at_its_top_from_what_to_what_and_since_when(
     levels = "from 30 ms in the first eighth to 60 ms in the last"
     assert f"p99 level of all requests went {levels}; it stayed above +50 % from about" in shown
     assert shown.count(levels) == 2  # and among the figures of the drift
-    assert shown.index(levels) < shown.index("The worst first.")
+    assert shown.index(levels) < shown.index("The worst first, over")
+
+
+def test_tables_of_different_populations_say_which_is_theirs(tmp_path: Path) -> None:
+    stages = [
+        SMOKE_STAGE | {"name": "up", "phase": "ramp-up", "end_s": 20, "users_from": 0},
+        SMOKE_STAGE | {"name": "hold", "start_s": 20},
+    ]
+
+    def slow_at_first(t: int, n: int, rng: Any) -> Any:
+        return constant(900.0 if t < 20 else 30.0)(t, n, rng)
+
+    meta = smoke_meta(stages=stages, exercises=None)
+    path = write_run(tmp_path, {CHECK: Traffic(12, slow_at_first)}, meta=meta)
+    shown = text_of(page_of(path))
+    checks, endpoints = shown.index("over the phases that are judged"), shown.index(WHOLE_RUN)
+
+    assert checks < endpoints
+    assert "30 ms" in shown[checks:endpoints]
+    assert "900 ms" in shown[endpoints:]
+    assert f"\n{WHOLE_RUN}\n" in render.markdown(judge(load_run(path), thresholds_for(path)))
