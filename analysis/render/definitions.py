@@ -35,8 +35,9 @@ DEFINITIONS = (
     ),
     (
         "Margin",
-        "Where a value lies among its tiers. Each tier has the same width in every bar, which ends "
-        "at twice the fail limit.",
+        "Where a value lies among its tiers. In every bar the pass limit stands at 40 % of its "
+        "width, the warning limit at 60 and the fail limit at 80; it ends at twice the fail limit, "
+        "and what lies beyond an end is an arrowhead.",
     ),
     (
         "Heatmap",

@@ -28,12 +28,14 @@ from synthetic_runs import (
 )
 
 from analysis import render
+from analysis.finding import badness
 from analysis.judge import judge
 from analysis.limits import Bound, Limits, Metric, Tier
+from analysis.margin import margin_of
 from analysis.outputs import thresholds_for
 from analysis.render.checks_section import proven_sentence
 from analysis.render.hosts_section import UNTOUCHED, hosts_section, production_sentence
-from analysis.render.margin import margin_bar, margin_of
+from analysis.render.margin import margin_bar
 from analysis.render.rows import WHOLE_RUN
 from analysis.render.section import anchor
 from analysis.render.stylesheet import CSS, DARK, LIGHT
@@ -339,7 +341,7 @@ def test_the_top_says_whether_the_verdict_is_proven(
     ("value", "at"),
     [(0, 0), (250, 20), (500, 40), (1000, 50), (1500, 60), (1750, 70), (2000, 80), (3000, 90)],
 )
-def test_each_tier_has_the_same_width_in_every_bar(value: float, at: float) -> None:
+def test_a_limit_stands_at_the_same_place_in_every_bar(value: float, at: float) -> None:
     margin = margin_of(check(value))
 
     assert margin is not None
@@ -357,6 +359,23 @@ def test_a_bar_ends_at_twice_the_fail_limit_and_says_so() -> None:
 
     assert margin is not None
     assert (margin.value, margin.low, margin.high, margin.beyond) == (100, 0, 100, True)
+    assert (margin.low_beyond, margin.high_beyond) == (True, True)
+    bar = margin_bar(check(4001, low=-3, high=9e9))
+    assert "v8" not in bar  # no stroke says that the bounds lie there
+    assert "M4.0 7l-4 4l4 4" in bar
+    assert "M196.0 7l4 4l-4 4" in bar
+
+
+def test_the_worst_first_is_the_order_of_the_diamonds() -> None:
+    near = replace(check(1900), limits=Limits(Bound(1800, ""), Bound(1950, ""), Bound(2000, "")))
+    gap = replace(check(1.6), limits=Limits(Bound(1, ""), Bound(1.5, ""), Bound(2, "")))
+    checks = sorted((near, gap, check(5000), check(9000)), key=badness)
+    places = [found.value for one in checks if (found := margin_of(one)) is not None]
+
+    assert checks[-1] is near  # 95 % of its fail limit, and yet less than its warning limit
+    assert checks[-2] is gap
+    assert [one.value for one in checks[:2]] == [9000, 5000]
+    assert places == sorted(places, reverse=True)
 
 
 @pytest.mark.parametrize(
