@@ -477,3 +477,12 @@ def test_tables_of_different_populations_say_which_is_theirs(tmp_path: Path) -> 
     assert "30 ms" in shown[checks:endpoints]
     assert "900 ms" in shown[endpoints:]
     assert f"\n{WHOLE_RUN}\n" in render.markdown(judge(load_run(path), thresholds_for(path)))
+
+
+def test_a_search_says_which_part_of_a_stretch_its_figures_are_of(tmp_path: Path) -> None:
+    page = page_of(searched(tmp_path))
+    shown = text_of(page)
+
+    assert "the part of each stretch that counts, once its load has settled" in shown
+    assert "bad where any limit was broken (see the table)" in shown
+    assert ">p95 of all</text>" in page or ">p95 of all<" in page
