@@ -35,6 +35,7 @@ from analysis.margin import margin_of
 from analysis.outputs import thresholds_for
 from analysis.render.checks_section import proven_sentence
 from analysis.render.hosts_section import UNTOUCHED, hosts_section, production_sentence
+from analysis.render.latency_chart import SHADES
 from analysis.render.margin import margin_bar
 from analysis.render.rows import WHOLE_RUN
 from analysis.render.section import anchor
@@ -239,6 +240,20 @@ def test_every_colour_of_text_stands_out_from_what_is_behind_it(sheet: str) -> N
     for name in texts:
         for behind in ("page", "panel"):
             assert contrast(found[name], found[behind]) >= 4.5, (name, behind)
+
+
+@pytest.mark.parametrize("sheet", [LIGHT, DARK], ids=["light", "dark"])
+def test_every_shade_of_a_heatmap_stands_out_from_the_page_and_from_the_next(sheet: str) -> None:
+    found = colours(sheet)
+
+    def drawn(alpha: float) -> str:
+        pairs = zip(*(bytes.fromhex(found[name][1:]) for name in ("series-1", "page")), strict=True)
+        return "#" + bytes(round(alpha * on + (1 - alpha) * off) for on, off in pairs).hex()
+
+    shades = [found["page"], *(drawn(alpha) for _, _, alpha in SHADES)]
+    assert contrast(shades[0], shades[1]) >= 1.8
+    for paler, denser in pairwise(shades):
+        assert contrast(paler, denser) >= 1.2
 
 
 def test_light_and_dark_name_the_same_colours_and_nothing_is_fetched() -> None:
@@ -486,3 +501,13 @@ def test_a_search_says_which_part_of_a_stretch_its_figures_are_of(tmp_path: Path
     assert "the part of each stretch that counts, once its load has settled" in shown
     assert "bad where any limit was broken (see the table)" in shown
     assert ">p95 of all</text>" in page or ">p95 of all<" in page
+
+
+def test_bins_of_few_requests_have_no_heatmap(tmp_path: Path) -> None:
+    few = page_of(write_run(tmp_path / "few", {CHECK: Traffic(8)}, meta=smoke_meta(exercises=None)))
+    many = page_of(
+        write_run(tmp_path / "many", {CHECK: Traffic(60)}, meta=smoke_meta(exercises=None))
+    )
+
+    assert ", all latencies" not in few
+    assert f"{CHECK}, all latencies" in many
