@@ -17,6 +17,7 @@ from spike_runs import slow_until, spike_run
 from synthetic_runs import (
     CHECK,
     DOWNLOAD,
+    SMOKE_STAGE,
     START_S,
     Traffic,
     constant,
@@ -27,12 +28,16 @@ from synthetic_runs import (
 )
 
 from analysis import render
+from analysis.finding import badness
 from analysis.judge import judge
 from analysis.limits import Bound, Limits, Metric, Tier
+from analysis.margin import margin_of
 from analysis.outputs import thresholds_for
 from analysis.render.checks_section import proven_sentence
 from analysis.render.hosts_section import UNTOUCHED, hosts_section, production_sentence
-from analysis.render.margin import margin_bar, margin_of
+from analysis.render.latency_chart import SHADES
+from analysis.render.margin import margin_bar
+from analysis.render.rows import WHOLE_RUN
 from analysis.render.section import anchor
 from analysis.render.stylesheet import CSS, DARK, LIGHT
 from analysis.render.wording import sentence
@@ -136,7 +141,7 @@ def test_every_inline_svg_is_well_formed_xml(page: str) -> None:
 
 
 def test_charts_have_real_text_and_name_no_colour_of_their_own(tmp_path: Path) -> None:
-    charts = re.findall(r"<figure>.*?</figure>", page_of(write_run(tmp_path)), re.DOTALL)
+    charts = re.findall(r"<figure class="chart">.*?</figure>", page_of(write_run(tmp_path)), re.DOTALL)
 
     assert len(charts) > 8
     for chart in charts:
@@ -237,6 +242,20 @@ def test_every_colour_of_text_stands_out_from_what_is_behind_it(sheet: str) -> N
             assert contrast(found[name], found[behind]) >= 4.5, (name, behind)
 
 
+@pytest.mark.parametrize("sheet", [LIGHT, DARK], ids=["light", "dark"])
+def test_every_shade_of_a_heatmap_stands_out_from_the_page_and_from_the_next(sheet: str) -> None:
+    found = colours(sheet)
+
+    def drawn(alpha: float) -> str:
+        pairs = zip(*(bytes.fromhex(found[name][1:]) for name in ("series-1", "page")), strict=True)
+        return "#" + bytes(round(alpha * on + (1 - alpha) * off) for on, off in pairs).hex()
+
+    shades = [found["page"], *(drawn(alpha) for _, _, alpha in SHADES)]
+    assert contrast(shades[0], shades[1]) >= 1.8
+    for paler, denser in pairwise(shades):
+        assert contrast(paler, denser) >= 1.2
+
+
 def test_light_and_dark_name_the_same_colours_and_nothing_is_fetched() -> None:
     assert colours(LIGHT).keys() == colours(DARK).keys()
     assert "prefers-color-scheme: dark" in CSS
@@ -244,7 +263,7 @@ def test_light_and_dark_name_the_same_colours_and_nothing_is_fetched() -> None:
     assert "url(" not in CSS
     assert "@import" not in CSS
     used = set(re.findall(r"var\(--([a-z0-9-]+)\)", CSS))
-    assert used <= set(colours(LIGHT)) | {"tier"}
+    assert used <= set(colours(LIGHT)) | {"tier", "under"}
 
 
 # The top
@@ -337,7 +356,7 @@ def test_the_top_says_whether_the_verdict_is_proven(
     ("value", "at"),
     [(0, 0), (250, 20), (500, 40), (1000, 50), (1500, 60), (1750, 70), (2000, 80), (3000, 90)],
 )
-def test_each_tier_has_the_same_width_in_every_bar(value: float, at: float) -> None:
+def test_a_limit_stands_at_the_same_place_in_every_bar(value: float, at: float) -> None:
     margin = margin_of(check(value))
 
     assert margin is not None
@@ -355,6 +374,23 @@ def test_a_bar_ends_at_twice_the_fail_limit_and_says_so() -> None:
 
     assert margin is not None
     assert (margin.value, margin.low, margin.high, margin.beyond) == (100, 0, 100, True)
+    assert (margin.low_beyond, margin.high_beyond) == (True, True)
+    bar = margin_bar(check(4001, low=-3, high=9e9))
+    assert "v8" not in bar  # no stroke says that the bounds lie there
+    assert "M4.0 7l-4 4l4 4" in bar
+    assert "M196.0 7l4 4l-4 4" in bar
+
+
+def test_the_worst_first_is_the_order_of_the_diamonds() -> None:
+    near = replace(check(1900), limits=Limits(Bound(1800, ""), Bound(1950, ""), Bound(2000, "")))
+    gap = replace(check(1.6), limits=Limits(Bound(1, ""), Bound(1.5, ""), Bound(2, "")))
+    checks = sorted((near, gap, check(5000), check(9000)), key=badness)
+    places = [found.value for one in checks if (found := margin_of(one)) is not None]
+
+    assert checks[-1] is near  # 95 % of its fail limit, and yet less than its warning limit
+    assert checks[-2] is gap
+    assert [one.value for one in checks[:2]] == [9000, 5000]
+    assert places == sorted(places, reverse=True)
 
 
 @pytest.mark.parametrize(
@@ -420,3 +456,58 @@ def test_production_is_called_untouched_only_where_that_is_known(
 
     assert production_sentence(run).startswith(told)
     assert f"<strong>{told[:1].upper()}{told[1:]}" in hosts_section(run)
+
+
+def test_a_soak_that_drifted_says_at_its_top_from_what_to_what_and_since_when(
+    tmp_path: Path,
+) -> None:
+    def level(t: int, n: int, rng: Any) -> Any:
+        return constant(30.0 if t < 480 else 60.0)(t, n, rng)
+
+    meta = smoke_meta(scenario="soak", planned={"duration_s": 960.0}, end=START_S + 960.0)
+    path = write_run(tmp_path, {CHECK: Traffic(12, level)}, duration_s=960, meta=meta)
+    shown = text_of(page_of(path))
+
+    levels = "from 30 ms in the first eighth to 60 ms in the last"
+    assert f"p99 level of all requests went {levels}; it stayed above +50 % from about" in shown
+    assert shown.count(levels) == 2  # and among the figures of the drift
+    assert shown.index(levels) < shown.index("The worst first, over")
+
+
+def test_tables_of_different_populations_say_which_is_theirs(tmp_path: Path) -> None:
+    stages = [
+        SMOKE_STAGE | {"name": "up", "phase": "ramp-up", "end_s": 20, "users_from": 0},
+        SMOKE_STAGE | {"name": "hold", "start_s": 20},
+    ]
+
+    def slow_at_first(t: int, n: int, rng: Any) -> Any:
+        return constant(900.0 if t < 20 else 30.0)(t, n, rng)
+
+    meta = smoke_meta(stages=stages, exercises=None)
+    path = write_run(tmp_path, {CHECK: Traffic(12, slow_at_first)}, meta=meta)
+    shown = text_of(page_of(path))
+    checks, endpoints = shown.index("over the phases that are judged"), shown.index(WHOLE_RUN)
+
+    assert checks < endpoints
+    assert "30 ms" in shown[checks:endpoints]
+    assert "900 ms" in shown[endpoints:]
+    assert f"\n{WHOLE_RUN}\n" in render.markdown(judge(load_run(path), thresholds_for(path)))
+
+
+def test_a_search_says_which_part_of_a_stretch_its_figures_are_of(tmp_path: Path) -> None:
+    page = page_of(searched(tmp_path))
+    shown = text_of(page)
+
+    assert "the part of each stretch that counts, once its load has settled" in shown
+    assert "bad where any limit was broken (see the table)" in shown
+    assert ">p95 of all</text>" in page or ">p95 of all<" in page
+
+
+def test_bins_of_few_requests_have_no_heatmap(tmp_path: Path) -> None:
+    few = page_of(write_run(tmp_path / "few", {CHECK: Traffic(8)}, meta=smoke_meta(exercises=None)))
+    many = page_of(
+        write_run(tmp_path / "many", {CHECK: Traffic(60)}, meta=smoke_meta(exercises=None))
+    )
+
+    assert ", all latencies" not in few
+    assert f"{CHECK}, all latencies" in many
