@@ -133,6 +133,8 @@ class RunMeta:
     exercises: tuple[str, ...] | None = None
     target: Mapping[str, str] = field(default_factory=dict)
     hosts: Mapping[str, int] = field(default_factory=dict)
+    production_hosts: tuple[str, ...] | None = None
+    """Those of them that are production; None where not every host was asked about."""
     faults: tuple[str, ...] = ()
     git_commit: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -188,6 +190,7 @@ def read_run_meta(meta: Mapping[str, Any]) -> tuple[RunMeta, tuple[str, ...]]:
         exercises=None if exercises is None else tuple(str(name) for name in exercises),
         target={key: str(value) for key, value in target.items() if value is not None},
         hosts={k: int(n) for k, v in read.mapping("hosts").items() if (n := _number(v))},
+        production_hosts=_hosts(read.value("production_hosts", list)),
         faults=tuple(read.each("faults", _text)),
         git_commit=read.text("git_commit"),
         versions={k: str(v) for k, v in read.mapping("versions").items() if v is not None},
@@ -275,6 +278,11 @@ def _whole(value: object) -> int | None:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _hosts(items: list[Any] | None) -> tuple[str, ...] | None:
+    # One that cannot be read is worse than none: what is unknown is not told as untouched.
+    return None if items is None else tuple(item if _text(item) else "unknown" for item in items)
 
 
 def _range(item: list[Any] | None) -> tuple[float, float] | None:

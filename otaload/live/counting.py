@@ -35,6 +35,7 @@ class Counting:
         self.secrets = secrets or Secrets()
         self.recorder = Recorder(clean=self.secrets.redact)
         self.hosts: dict[str, int] = {}
+        self.production_hosts: set[str] = set()
         self.on_new_host: Callable[[str], None] | None = None
         self.crashes = 0
         self.first_crash: str | None = None
@@ -59,6 +60,7 @@ class Counting:
         self._held = []
         self._host_of = {}
         self.hosts = {}
+        self.production_hosts = set()
 
     def take_crashes(self) -> tuple[int, str | None]:
         """How often the test code raised, and the first traceback; both are forgotten here."""
@@ -190,6 +192,13 @@ class Counting:
         name = host if host in self.hosts or len(self.hosts) < MAX_HOSTS else OTHER
         name = name if len(name) <= MAX_HOST_LENGTH else OTHER
         self.hosts[name] = self.hosts.get(name, 0) + count
+
+    def add_production_host(self, host: str) -> None:
+        """Keep that a host which was contacted is production, up to the same bound."""
+        if len(self.production_hosts) < MAX_HOSTS and len(host) <= MAX_HOST_LENGTH:
+            self.production_hosts.add(host)
+        else:
+            self.production_hosts.add(OTHER)
 
     def on_user_error(
         self, exception: BaseException, tb: TracebackType | None, **_ignored: Any

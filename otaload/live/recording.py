@@ -106,7 +106,11 @@ class Recording:
             except StagingError as error:
                 self._on_trouble(f"the embedded service was lost: {error}")
         self._counting.reset()
-        self._counting.on_new_host = lambda host: setup.check_host(host, self._on_refusal)
+        self._counting.on_new_host = lambda host: setup.check_host(
+            host,
+            on_production=self._counting.add_production_host,
+            on_refusal=self._on_refusal,
+        )
         self.plan.run.write_meta(start=self.start_s)
         self._sampler.start()
         self._flusher.start()
@@ -122,6 +126,8 @@ class Recording:
             self._counting.first_crash = self._secrets.redact(report.first_crash)
         for host, count in report.hosts.items():
             self._counting.add_host(host, count)
+        for host in report.production_hosts:
+            self._counting.add_production_host(host)
         self._gathering.add(report)
         if report.refused:
             self._on_refusal(report.refused)
@@ -179,6 +185,7 @@ class Recording:
         return {
             "crashes": self._crashes(),
             "hosts": self._counting.hosts,
+            "production_hosts": sorted(self._counting.production_hosts),
             "workers": self._crew.ledger.as_json(),
             "processes": max(1, len(self._crew.ledger.workers)),
         }
