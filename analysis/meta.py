@@ -14,8 +14,8 @@ from analysis.holds import Hold, read_holds
 from analysis.quantities import shorten
 from otaload.phase import Phase, default_phase
 
-ABORTED = "aborted"
-"""The way in which a run ends that an abort rule stopped."""
+ABORTED, REFUSED = "aborted", "refused"
+"""Ways in which a run ends: an abort rule stopped it, or it was about to load what it may not."""
 LAST_S = 2**37
 """The latest time that is believed, in the year 6325."""
 BREAKPOINT = "breakpoint"
@@ -146,6 +146,8 @@ class RunMeta:
     end_s: float | None = None
     ended: str = ""
     interrupted: str = ""
+    refusal: str = ""
+    """Why a run that ended as refused was; older ones have it in `interrupted`."""
     crashes: int = 0
     first_crash: str = ""
     breakpoint: BreakpointResult | None = None
@@ -171,6 +173,10 @@ def read_run_meta(meta: Mapping[str, Any]) -> tuple[RunMeta, tuple[str, ...]]:
     exercises = read.value("exercises", list)
     ended = read.text("ended")
     interrupted = read.text("interrupted") or ("a signal" if ended == "interrupted" else "")
+    refusal = read.text("refusal")
+    if ended == REFUSED:
+        refusal = refusal or ("" if interrupted == REFUSED else interrupted)
+        interrupted = REFUSED
     result = RunMeta(
         scenario=read.text("scenario") or "unknown",
         title=read.text("title"),
@@ -202,6 +208,7 @@ def read_run_meta(meta: Mapping[str, Any]) -> tuple[RunMeta, tuple[str, ...]]:
         end_s=read.time("end"),
         ended=ended,
         interrupted=interrupted,
+        refusal=refusal,
         crashes=_whole(crashes.get("count")) or (1 if first else 0),
         first_crash=first if isinstance(first, str) else "",
         breakpoint=_breakpoint(read.value("breakpoint", dict)),

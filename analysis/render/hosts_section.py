@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from analysis.meta import REFUSED
 from analysis.quantities import Unit, format_count, format_quantity, plural
 from analysis.render.markup import Markup, element, joined, table
 from analysis.runs import Run
-from analysis.trouble import REFUSED
 
 PRODUCTION, HEALTH = "production", "health"
 GUARDED = ("embedded", "loopback", "staging")

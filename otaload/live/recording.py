@@ -170,11 +170,12 @@ class Recording:
         self._write_end(
             end=end_s,
             ended=ended,
-            interrupted=interrupted or ("refused" if refused else None),
+            interrupted=ended if refused else interrupted,
+            refusal=refused,
             **self._process_books(),
             **self._steering.as_json(end_s),
             service_counters=counters,
-            notes=[*self._notes, *self._closing_notes(refused)],
+            notes=[*self._notes, *self._closing_notes()],
             complete=not self._disk.failed,
         )
         self.plan.run.close()
@@ -342,7 +343,7 @@ class Recording:
         crashes = crashes or int(bool(locust_log.unhandled_greenlet_exception))
         return {"count": crashes, "first": self._counting.first_crash}
 
-    def _closing_notes(self, refused: str | None) -> list[str]:
+    def _closing_notes(self) -> list[str]:
         notes = [*self._crew.ledger.notes(), *self._steering.notes()]
         if locust_log.unhandled_greenlet_exception and self._counting.first_crash is None:
             notes.append("an exception outside the users was raised; locust's log has it")
@@ -353,4 +354,4 @@ class Recording:
         folded += self._gathering.names.folded
         if folded:
             notes.append(f"{folded} requests beyond the bound on names are counted as other")
-        return [*notes, refused] if refused else notes
+        return notes

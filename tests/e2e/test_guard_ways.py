@@ -91,6 +91,10 @@ def test_a_lean_user_of_a_foreign_locustfile_does_not_follow_to_production(
 
     assert ended.code == 92, ended.output
     assert production.seen == []
+    assert ended.verdict["exit_code"] == 92
+    assert ended.verdict["headline"].startswith("Refused after ")
+    assert "an answer of the service leads to" in ended.verdict["headline"]
+    assert "Exit code 92: refused" in ended.output
     assert ended.meta["production_hosts"] == []
     assert "no production host was contacted" in (ended.path / "report.html").read_text()
     assert ended.meta["crashes"]["count"] == 0
