@@ -10,6 +10,7 @@ from analysis.generator import MASTER, saturation, steering_limits
 from analysis.meta import REFUSED
 from analysis.quantities import format_count, format_duration, shorten
 from analysis.thresholds import GeneratorLimits
+from analysis.tracebacks import exception_line
 from analysis.verdict import Outcome
 
 if TYPE_CHECKING:  # a run is read with pandas, which live judging does without
@@ -66,8 +67,8 @@ def find_trouble(run: Run, limits: GeneratorLimits, *, partial: bool) -> Trouble
         refused = f"refused after {format_duration(run.load_s)}{why}"
     if meta.crashes:
         times = "once" if meta.crashes == 1 else f"{format_count(meta.crashes)} times"
-        last_line = meta.first_crash.strip().rsplit("\n", 1)[-1]
-        first = f" (first: {shorten(last_line, 120)})" if last_line else ""
+        raised = exception_line(meta.first_crash)
+        first = f" (first: {shorten(raised, 120)})" if raised else ""
         crashed = f"the test code raised {times}{first}"
     if meta.interrupted and not (refused or partial):
         interrupted = f"interrupted by {meta.interrupted} after {format_duration(run.load_s)}"

@@ -214,7 +214,19 @@ class Counting:
         self.crashes += 1
         if self.first_crash is None:
             lines = "".join(traceback.format_exception(error))
-            self.first_crash = self.secrets.redact(lines)[-MAX_TRACEBACK_LENGTH:]
+            self.first_crash = without_middle(self.secrets.redact(lines))
+
+
+def without_middle(text: str) -> str:
+    """A traceback of bounded length: a long message or a deep recursion is cut in the middle.
+
+    What was raised stands between the last frame and the message, both of which may be long.
+    """
+    if len(text) <= MAX_TRACEBACK_LENGTH:
+        return text
+    half = MAX_TRACEBACK_LENGTH // 2
+    head, tail = text[:half], text[-half:]
+    return f"{head.rpartition(chr(10))[0] or head}\n…\n{tail.partition(chr(10))[2] or tail}"
 
 
 def host_in(url: str) -> str:

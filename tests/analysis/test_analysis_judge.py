@@ -295,6 +295,13 @@ def test_a_partial_judgement_goes_by_what_there_is(tmp_path, traffic, expected):
     assert outcome_of(tmp_path, partial=True, traffic=traffic, **meta) == expected
 
 
+def test_what_was_raised_is_said_though_its_message_has_many_lines(tmp_path):
+    first = "Traceback (most recent call last):\n  File …\nValueError: no token\nin:\n{}\n"
+    meta = smoke_meta(crashes={"count": 1, "first": first})
+    verdict = judge_directory(write_run(tmp_path, meta=meta))
+    assert verdict.reasons[0] == "the test code raised once (first: ValueError: no token)"
+
+
 def test_a_partial_judgement_is_marked(tmp_path):
     path = write_run(tmp_path, meta=smoke_meta(complete=False))
     verdict = judge_directory(path, partial=True)
