@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from otaload.ci_job import in_github, job_url
 from otaload.slack import WEBHOOK, NotSentError, send
 
 if TYPE_CHECKING:
@@ -20,11 +21,6 @@ STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 MOST_SUMMARY_BYTES = 1024 * 1024
 """What GitHub takes as the summary of one step; with more it shows none of it."""
 _CUT = "\n\nCut here; summary.md in the run's directory is whole.\n"
-
-
-def in_github(environ: Mapping[str, str]) -> bool:
-    """Whether the command runs in a GitHub workflow, or in what speaks its language."""
-    return environ.get("GITHUB_ACTIONS") == "true"
 
 
 def guarded(text: str, environ: Mapping[str, str]) -> str:
@@ -72,16 +68,6 @@ def tell_slack(message: str, environ: Mapping[str, str]) -> None:
         send(message, webhook)
     except NotSentError as error:
         _warn(f"nothing was sent to Slack: {error}")
-
-
-def job_url(environ: Mapping[str, str]) -> str:
-    """The page of the CI job: of GitHub, GitLab or Jenkins; nothing elsewhere."""
-    server, repository, run = (
-        environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")
-    )
-    url = f"{server}/{repository}/actions/runs/{run}" if server and repository and run else ""
-    url = url or environ.get("CI_JOB_URL", "") or environ.get("BUILD_URL", "")
-    return url if url.startswith(("https://", "http://")) else ""
 
 
 def _append_summary(path: Path, summary: str) -> None:

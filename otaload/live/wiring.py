@@ -25,6 +25,7 @@ from otaload.live.crashes import (
     tell_uncaught,
     watch_test_code,
 )
+from otaload.live.defusing import defuse_output
 from otaload.live.forked import end_forked_workers_at_exit
 from otaload.live.judging import INCONCLUSIVE
 from otaload.live.options import add_options
@@ -40,6 +41,7 @@ from otaload.redaction import Secrets
 def on_parser(parser: ArgumentParser, **_: Any) -> None:
     """Locust builds its command line."""
     add_options(parser)
+    defuse_output(os.environ)
     prepare_console()
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from otaload import cli
-from otaload.announcing import guarded, job_url
+from otaload.announcing import guarded
+from otaload.ci_job import job_url
 from tests.analysis.synthetic_runs import write_run
 from tests.ci.webhook import webhook
 

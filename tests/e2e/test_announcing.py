@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import time
 from pathlib import Path
@@ -116,6 +117,47 @@ def test_a_run_that_is_judged_again_is_told_again_only_on_demand(bench: Bench, o
     unset = otaload("judge", path, "--notify", "--thresholds", str(bench.thresholds))
     assert unset.returncode == 0
     assert "SLACK_WEBHOOK_URL is not set" in unset.stderr
+
+
+SAYING = """\
+import otaload.plugin
+import sys
+from locust import User, constant, task
+
+
+class Worker(User):
+    wait_time = constant(0.5)
+
+    @task
+    def work(self):
+        print("::error title=by print::x")
+        sys.stderr.write("::error title=by stderr::x\\n")
+        raise RuntimeError("it said\\n::error title=by exception::x\\r::add-mask::run ##[error]x")
+"""
+
+
+@pytest.mark.parametrize("processes", [(), ("--processes", "2")], ids=["alone", "forked"])
+def test_nothing_that_the_test_code_prints_is_a_command_to_a_workflow(
+    bench: Bench, processes: tuple[str, ...]
+) -> None:
+    locustfile = bench.folder / "saying.py"
+    locustfile.write_text(SAYING)
+    options = ("--users", "2", "-t", "3s", *processes)
+    ended = bench.run(locustfile, *options, env={"GITHUB_ACTIONS": "true"})
+
+    assert ended.code == 107, ended.output
+    for title in ("by print", "by stderr", "by exception"):
+        assert f"| ::error title={title}::x" in ended.output
+    # What the judge prints between a token and the same again is not taken as commands.
+    begin, token, rest = ended.output.partition("::stop-commands::")
+    resumed = rest.split(f"::{rest.splitlines()[0]}::")[1]
+    lines = re.split(r"[\r\n]+", begin + resumed)
+    commands = [line for line in lines if line.strip().startswith("::") or "##[" in line]
+    assert token
+    assert commands
+    assert [
+        line for line in commands if not line.startswith("::error title=otaload saying::")
+    ] == []
 
 
 def test_a_workflow_gets_annotations_and_a_summary(bench: Bench, tmp_path: Path) -> None:
