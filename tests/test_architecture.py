@@ -43,7 +43,7 @@ ALLOWED = {
     "otaload.exporting": {"otaload.errors", "analysis"},
     "otaload.slack": {"otaload.errors"},
     "otaload.ci_job": set(),
-    "otaload.announcing": {"otaload.ci_job", "otaload.slack", "analysis"},
+    "otaload.announcing": {"otaload.ci_job", "otaload.redaction", "otaload.slack", "analysis"},
     "locustfiles": {
         *("otaload.errors", "otaload.targets", "otaload.http", "otaload.live.context"),
         *("otaload.plugin", "otaload.phase", "otaload.arrivals"),

@@ -87,6 +87,57 @@ def test_a_crash_and_a_saturated_generator_are_told_to_slack(bench: Bench) -> No
     assert headers(hook) == ["❔ their_test: crashed", "❔ smoke: inconclusive (rehearsal)"]
 
 
+RAISING = """\
+import otaload.plugin
+from locust import User, events
+
+
+class Worker(User):
+    pass
+
+
+@events.init.add_listener
+def prepare(**_):
+    raise RuntimeError("no fixture")
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "reason"),
+    [
+        (("--thresholds", "/nope.yaml"), 104, "/nope.yaml"),
+        (("--host", "http://127.0.0.2:9"), 92, "is production"),
+        (("--processes", "2", "--time-scale", "-1"), 104, "--time-scale"),
+    ],
+)
+def test_a_run_that_does_not_start_is_told_once(
+    bench: Bench, options: tuple[str, ...], code: int, reason: str
+) -> None:
+    bench.targets.write_text("production: [{ host: 127.0.0.2 }]\n")
+    with webhook() as hook:
+        environment = {"SLACK_WEBHOOK_URL": hook.url, "GITHUB_ACTIONS": "true"}
+        ended = bench.run("smoke", *options, env=environment)
+
+    assert ended.code == code, ended.output
+    assert headers(hook) == ["❔ smoke: was not started"]
+    assert reason in json.loads(hook.bodies[0])["text"]
+    lines = ended.output.splitlines()
+    (error,) = [line for line in lines if line.startswith("::error ")]
+    assert error.startswith("::error title=otaload::smoke was not started: ")
+    assert reason in error
+    assert_secret_is_nowhere(bench.folder)
+
+
+def test_test_code_that_raises_before_the_run_is_told_once(bench: Bench) -> None:
+    locustfile = bench.folder / "their_test.py"
+    locustfile.write_text(RAISING)
+    with webhook() as hook:
+        ended = bench.run(locustfile, "-t", "3s", env={"SLACK_WEBHOOK_URL": hook.url})
+
+    assert ended.code == 107, ended.output
+    assert headers(hook) == ["❔ their_test: was not started"]
+
+
 def test_a_webhook_that_refuses_changes_no_exit_code(bench: Bench, otaload) -> None:
     with webhook(Answer(404, b"no_service")) as hook:
         ended = bench.run("smoke", *SHORT, env={"SLACK_WEBHOOK_URL": hook.url})
