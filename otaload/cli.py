@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from otaload import __version__
-from otaload.announcing import announce, announce_unjudged, guarded
+from otaload.announcing import announce, announce_unjudged, announce_unstarted, guarded
 from otaload.browsing import open_page
 from otaload.comparing import (
     add_compare,
@@ -91,6 +91,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _answer(command[options.command], options)
     except OtaloadError as error:
         sys.stderr.write(f"otaload: error: {Secrets(os.environ).redact(str(error))}\n")
+        if options.command == "run" and not options.ui:
+            announce_unstarted(options.scenario, str(error), os.environ)
         return error.exit_code
 
 

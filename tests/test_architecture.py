@@ -29,7 +29,7 @@ ALLOWED = {
         *("otaload.http", "otaload.arrivals", "analysis.thresholds", "analysis.limits"),
         *("analysis.abort_rules", "analysis.looks", "analysis.metric_values"),
         *("analysis.quantities", "otaload.phase", "otaload.redaction", "otaload.slack"),
-        "otaload.standard_output",
+        *("otaload.standard_output", "otaload.ci_job"),
         *("staging.launch", "staging.errors", "staging.fault_spec"),
     },
     "otaload.plugin": {"otaload.live"},
@@ -42,7 +42,8 @@ ALLOWED = {
     "otaload.comparing": {"otaload.browsing", "otaload.errors", "analysis"},
     "otaload.exporting": {"otaload.errors", "analysis"},
     "otaload.slack": {"otaload.errors"},
-    "otaload.announcing": {"otaload.slack", "analysis"},
+    "otaload.ci_job": set(),
+    "otaload.announcing": {"otaload.ci_job", "otaload.redaction", "otaload.slack", "analysis"},
     "locustfiles": {
         *("otaload.errors", "otaload.targets", "otaload.http", "otaload.live.context"),
         *("otaload.plugin", "otaload.phase", "otaload.arrivals"),

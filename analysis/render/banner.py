@@ -67,7 +67,7 @@ def _badges(verdict: Verdict) -> list[str]:
         badges.append("Partial: judged on what there is")
     if verdict.aborted is not None:
         badges.append("Aborted by a rule: the load was not run to its end")
-    if verdict.outcome in (Outcome.INTERRUPTED, Outcome.CRASHED):
+    if verdict.outcome in (Outcome.REFUSED, Outcome.INTERRUPTED, Outcome.CRASHED):
         badges.append(f"{verdict.outcome.value.capitalize()}: no verdict on the service")
     if verdict.tier is Tier.INCONCLUSIVE:
         badges.append("Inconclusive: neither pass nor fail")

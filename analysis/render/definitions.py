@@ -88,8 +88,9 @@ DEFINITIONS = (
     ),
     (
         "Production",
-        "Not contacted where each host is the machine itself, or was held against the production "
-        "rules of targets.yaml; not known where nothing held one against them.",
+        "Contacted where a host that a request reached matches the production rules of "
+        "targets.yaml. Not contacted where each host was held against them and none matched, or is "
+        "the machine itself; not known where nothing held one against them.",
     ),
     ("CPU", "Processor time that a generator process used in a second, as a share of one core."),
 )

@@ -35,6 +35,7 @@ class Counting:
         self.secrets = secrets or Secrets()
         self.recorder = Recorder(clean=self.secrets.redact)
         self.hosts: dict[str, int] = {}
+        self.production_hosts: set[str] = set()
         self.on_new_host: Callable[[str], None] | None = None
         self.crashes = 0
         self.first_crash: str | None = None
@@ -59,6 +60,7 @@ class Counting:
         self._held = []
         self._host_of = {}
         self.hosts = {}
+        self.production_hosts = set()
 
     def take_crashes(self) -> tuple[int, str | None]:
         """How often the test code raised, and the first traceback; both are forgotten here."""
@@ -193,6 +195,13 @@ class Counting:
         name = name if len(name) <= MAX_HOST_LENGTH else OTHER
         self.hosts[name] = self.hosts.get(name, 0) + count
 
+    def add_production_host(self, host: str) -> None:
+        """Keep that a host which was contacted is production, up to the same bound."""
+        if len(self.production_hosts) < MAX_HOSTS and len(host) <= MAX_HOST_LENGTH:
+            self.production_hosts.add(host)
+        else:
+            self.production_hosts.add(OTHER)
+
     def on_user_error(
         self, exception: BaseException, tb: TracebackType | None, **_ignored: Any
     ) -> None:
@@ -207,7 +216,19 @@ class Counting:
         self.crashes += 1
         if self.first_crash is None:
             lines = "".join(traceback.format_exception(error))
-            self.first_crash = self.secrets.redact(lines)[-MAX_TRACEBACK_LENGTH:]
+            self.first_crash = without_middle(self.secrets.redact(lines))
+
+
+def without_middle(text: str) -> str:
+    """A traceback of bounded length: a long message or a deep recursion is cut in the middle.
+
+    What was raised stands between the last frame and the message, both of which may be long.
+    """
+    if len(text) <= MAX_TRACEBACK_LENGTH:
+        return text
+    half = MAX_TRACEBACK_LENGTH // 2
+    head, tail = text[:half], text[-half:]
+    return f"{head.rpartition(chr(10))[0] or head}\n…\n{tail.partition(chr(10))[2] or tail}"
 
 
 def host_in(url: str) -> str:

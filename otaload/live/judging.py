@@ -12,8 +12,8 @@ from pathlib import Path
 
 from otaload.slack import WEBHOOK
 
-INCONCLUSIVE = 91
-VERDICT_CODES = frozenset({0, 90, INCONCLUSIVE, 99, 105, 107})
+INCONCLUSIVE, REFUSED = 91, 92
+VERDICT_CODES = frozenset({0, 90, INCONCLUSIVE, REFUSED, 99, 105, 107})
 TIMEOUT_S = 600.0
 
 

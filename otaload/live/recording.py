@@ -106,7 +106,11 @@ class Recording:
             except StagingError as error:
                 self._on_trouble(f"the embedded service was lost: {error}")
         self._counting.reset()
-        self._counting.on_new_host = lambda host: setup.check_host(host, self._on_refusal)
+        self._counting.on_new_host = lambda host: setup.check_host(
+            host,
+            on_production=self._counting.add_production_host,
+            on_refusal=self._on_refusal,
+        )
         self.plan.run.write_meta(start=self.start_s)
         self._sampler.start()
         self._flusher.start()
@@ -122,6 +126,8 @@ class Recording:
             self._counting.first_crash = self._secrets.redact(report.first_crash)
         for host, count in report.hosts.items():
             self._counting.add_host(host, count)
+        for host in report.production_hosts:
+            self._counting.add_production_host(host)
         self._gathering.add(report)
         if report.refused:
             self._on_refusal(report.refused)
@@ -164,11 +170,12 @@ class Recording:
         self._write_end(
             end=end_s,
             ended=ended,
-            interrupted=interrupted or ("refused" if refused else None),
+            interrupted=ended if refused else interrupted,
+            refusal=refused,
             **self._process_books(),
             **self._steering.as_json(end_s),
             service_counters=counters,
-            notes=[*self._notes, *self._closing_notes(refused)],
+            notes=[*self._notes, *self._closing_notes()],
             complete=not self._disk.failed,
         )
         self.plan.run.close()
@@ -179,6 +186,7 @@ class Recording:
         return {
             "crashes": self._crashes(),
             "hosts": self._counting.hosts,
+            "production_hosts": sorted(self._counting.production_hosts),
             "workers": self._crew.ledger.as_json(),
             "processes": max(1, len(self._crew.ledger.workers)),
         }
@@ -335,7 +343,7 @@ class Recording:
         crashes = crashes or int(bool(locust_log.unhandled_greenlet_exception))
         return {"count": crashes, "first": self._counting.first_crash}
 
-    def _closing_notes(self, refused: str | None) -> list[str]:
+    def _closing_notes(self) -> list[str]:
         notes = [*self._crew.ledger.notes(), *self._steering.notes()]
         if locust_log.unhandled_greenlet_exception and self._counting.first_crash is None:
             notes.append("an exception outside the users was raised; locust's log has it")
@@ -346,4 +354,4 @@ class Recording:
         folded += self._gathering.names.folded
         if folded:
             notes.append(f"{folded} requests beyond the bound on names are counted as other")
-        return [*notes, refused] if refused else notes
+        return notes

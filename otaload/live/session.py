@@ -15,7 +15,7 @@ from locust.env import Environment
 from locust.runners import MasterRunner
 
 from analysis.thresholds import load_thresholds
-from otaload.errors import OtaloadError, RefusedError
+from otaload.errors import OtaloadError
 from otaload.live.aim import Aim
 from otaload.live.console import say
 from otaload.live.context import secrets_of
@@ -39,7 +39,6 @@ class Finished:
     """A run that has ended; `code` is its exit code once it is judged."""
 
     path: Path
-    refused: bool
     fail_on_warning: bool
     code: int | None = None
 
@@ -181,7 +180,7 @@ class Session:
                 return
             if self._interrupted is None and recording.ended_early():
                 self._interrupted = "the test code" if self.headless else "the web UI"
-            self.last = Finished(plan.run.path, bool(self._refused), plan.settings.fail_on_warning)
+            self.last = Finished(plan.run.path, plan.settings.fail_on_warning)
             recording.finish(interrupted=self._interrupted, refused=self._refused)
             self._recording = self._plan = None
         if not self.headless:
@@ -197,8 +196,7 @@ class Session:
             return None
         with self._judging:
             if run.code is None:
-                code = judge_in_process(run.path, fail_on_warning=run.fail_on_warning)
-                run.code = RefusedError.exit_code if run.refused else code
+                run.code = judge_in_process(run.path, fail_on_warning=run.fail_on_warning)
             return run.code
 
     def take_late_crashes(self) -> int | None:
@@ -248,7 +246,7 @@ class Session:
         if self._plan is not None:
             # Planned and never begun: an empty run is judged, and is no pass.
             plan, self._plan = self._plan, None
-            self.last = Finished(plan.run.path, bool(self._refused), plan.settings.fail_on_warning)
+            self.last = Finished(plan.run.path, plan.settings.fail_on_warning)
             plan.run.write_meta(ended="never started")
             plan.run.close()
         self._adopt(None)

@@ -113,7 +113,11 @@ class WorkerSession:
         self.refused = None
         index = max(0, self.runner.worker_index)
         setup.apply(self.environment, worker_index=index, on_refusal=self._on_refusal)
-        self.counting.on_new_host = lambda host: setup.check_host(host, self._on_refusal)
+        self.counting.on_new_host = lambda host: setup.check_host(
+            host,
+            on_production=self.counting.add_production_host,
+            on_refusal=self._on_refusal,
+        )
         self._arrivals.begin(setup.arrivals)
         self._run = setup.run
         self._sequence = 0
@@ -147,6 +151,7 @@ class WorkerSession:
                 windows=[(key, pack_window(window)) for key, window in windows],
                 health=self._sampler.take(),
                 hosts=hosts,
+                production_hosts=sorted(counting.production_hosts),
                 folded=counting.recorder.folded,
                 crashes=counting.crashes,
                 first_crash=counting.first_crash,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -43,7 +42,6 @@ from analysis.render.stylesheet import CSS, DARK, LIGHT
 from analysis.render.wording import sentence
 from analysis.runs import load_run
 from analysis.verdict import Check
-from otaload.record import Histogram, Window, WindowKey, window_to_json
 
 HOSTILE = "<b>'\"&</b> </svg></style> ]]> -- \x1b\x00 \ud7ff $x$ ${y} {{z}}"
 TRACEBACK = 'Traceback (most recent call last):\n  File "x.py", line 1\nKeyError: <i>'
@@ -420,39 +418,39 @@ def test_a_bar_says_in_words_what_it_shows_and_draws_no_bound_that_is_not_known(
 # Where the load went
 
 
-def hosts_run(parent: Path, kind: str, hosts: dict[str, int], *, lean: bool = False) -> Any:
+def hosts_run(
+    parent: Path, kind: str, hosts: dict[str, int], production: list[str] | None, **meta: Any
+) -> Any:
     target = {"base_url": "https://staging.example.com/v1", "kind": kind}
-    path = write_run(parent, meta=smoke_meta(target=target, hosts=hosts))
-    if lean:
-        # Only the lean client, which asks about every host, tells its set-up times.
-        with (path / "windows.jsonl").open("a") as file:
-            file.write(window_with_connection() + "\n")
-    return load_run(path)
+    if production is not None:
+        meta["production_hosts"] = production
+    return load_run(write_run(parent, meta=smoke_meta(target=target, hosts=hosts, **meta)))
 
 
-def window_with_connection() -> str:
-    window = Window()
-    window.successes, window.connects = Histogram.of([9000]), Histogram.of([900])
-    return json.dumps(window_to_json(WindowKey(START_S + 5, "POST", CHECK), window))
+OURS, CDN, LIVE = "staging.example.com:443", "cdn.example.com", "localhost:18799"
 
 
 @pytest.mark.parametrize(
-    ("kind", "hosts", "lean", "told"),
+    ("kind", "hosts", "production", "told"),
     [
-        ("embedded", {"127.0.0.1:81": 9, "[::1]:81": 1}, False, UNTOUCHED),
-        ("other", {"127.0.0.1:81": 9, "localhost:1": 1}, False, UNTOUCHED),
-        ("staging", {"staging.example.com:443": 9}, False, UNTOUCHED),
-        ("staging", {"staging.example.com:443": 9, "cdn.example.com": 2}, True, UNTOUCHED),
-        ("staging", {"cdn.example.com:443": 9}, False, "not known: nothing held cdn.example.com"),
-        ("other", {"staging.example.com:443": 9}, True, "not known: nothing held staging"),
-        ("production", {"staging.example.com:443": 9}, True, "the target is production"),
-        ("staging", {}, True, "not known: the hosts were not recorded"),
+        ("embedded", {"127.0.0.1:81": 9, "[::1]:81": 1}, None, UNTOUCHED),
+        ("other", {"127.0.0.1:81": 9, "localhost:1": 1}, None, UNTOUCHED),
+        ("staging", {OURS: 9}, None, UNTOUCHED),
+        ("staging", {OURS: 9, CDN: 2}, [], UNTOUCHED),
+        ("other", {OURS: 9}, [], UNTOUCHED),
+        ("staging", {CDN: 9}, None, "not known: nothing held cdn.example.com"),
+        ("other", {OURS: 9}, None, "not known: nothing held staging"),
+        ("production", {OURS: 9}, None, "the target is production"),
+        ("staging", {}, [], "not known: the hosts were not recorded"),
+        ("staging", {OURS: 9, LIVE: 1}, [LIVE], f"a production host was contacted: {LIVE} (1 requ"),
+        ("staging", {"other": 9}, [LIVE], f"a production host was contacted: {LIVE}"),
+        ("staging", {OURS: 9}, [7], "a production host was contacted: unknown"),
     ],
 )
 def test_production_is_called_untouched_only_where_that_is_known(
-    tmp_path: Path, kind: str, hosts: dict[str, int], lean: bool, told: str
+    tmp_path: Path, kind: str, hosts: dict[str, int], production: list[str] | None, told: str
 ) -> None:
-    run = hosts_run(tmp_path, kind, hosts, lean=lean)
+    run = hosts_run(tmp_path, kind, hosts, production)
 
     assert production_sentence(run).startswith(told)
     assert f"<strong>{told[:1].upper()}{told[1:]}" in hosts_section(run)
@@ -511,3 +509,25 @@ def test_bins_of_few_requests_have_no_heatmap(tmp_path: Path) -> None:
 
     assert ", all latencies" not in few
     assert f"{CHECK}, all latencies" in many
+
+
+@pytest.mark.parametrize(
+    ("scenario", "ended", "told"),
+    [
+        ("smoke", "refused", f"a production host was contacted: {LIVE} (3 requests); the run was"),
+        (
+            "health",
+            "finished",
+            f"a production host was contacted, as the health scenario may: {LIVE}",
+        ),
+    ],
+)
+def test_a_production_host_that_was_contacted_is_named_with_what_became_of_the_run(
+    tmp_path: Path, scenario: str, ended: str, told: str
+) -> None:
+    run = hosts_run(tmp_path, "staging", {OURS: 9, LIVE: 3}, [LIVE], scenario=scenario, ended=ended)
+
+    assert production_sentence(run).startswith(told)
+    section = hosts_section(run)
+    assert "this machine, production" in section
+    assert "none matched" not in section
