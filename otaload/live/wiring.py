@@ -35,6 +35,7 @@ from otaload.live.signals import Interrupts, WorkerInterrupts
 from otaload.live.strangers import endure_strange_bytes, endure_strange_messages
 from otaload.live.worker import WorkerSession, hold_users_until_ready
 from otaload.redaction import Secrets
+from otaload.standard_output import write_error
 
 
 def on_parser(parser: ArgumentParser, **_: Any) -> None:
@@ -86,7 +87,7 @@ def _own_runs(environment: Environment, runner: Any, web_ui: Any) -> None:
         else:
             session.offer_target()
     except OtaloadError as error:
-        sys.stderr.write(f"otaload: error: {secrets_of(environment).redact(str(error))}\n")
+        write_error(f"otaload: error: {secrets_of(environment).redact(str(error))}\n")
         sys.exit(error.exit_code)
     calm_locust(headless=session.headless)
     runner.register_message(REPORT, session.on_report)
