@@ -6,12 +6,12 @@ Whatever goes wrong in telling is said on stderr and never changes the exit code
 from __future__ import annotations
 
 import secrets
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from otaload.slack import WEBHOOK, NotSentError, send
+from otaload.standard_output import write_error, write_output
 
 if TYPE_CHECKING:
     from analysis.verdict import Verdict
@@ -43,8 +43,7 @@ def announce(verdict: Verdict, environ: Mapping[str, str], *, notify: bool) -> N
     from analysis import render
 
     if in_github(environ):
-        sys.stdout.write(render.github(verdict))
-        sys.stdout.flush()
+        write_output(render.github(verdict))
     if environ.get(STEP_SUMMARY):
         _append_summary(Path(environ[STEP_SUMMARY]), render.markdown(verdict))
     if notify:
@@ -57,7 +56,7 @@ def announce_unjudged(run: str, reason: str, environ: Mapping[str, str], *, noti
     from analysis.render.slack import unjudged as message
 
     if in_github(environ):
-        sys.stdout.write(annotation(run, reason))
+        write_output(annotation(run, reason))
     if notify:
         tell_slack(message(run, reason, link=job_url(environ)), environ)
 
@@ -102,4 +101,4 @@ def _append_summary(path: Path, summary: str) -> None:
 
 
 def _warn(sentence: str) -> None:
-    sys.stderr.write(f"otaload: warning: {sentence}\n")
+    write_error(f"otaload: warning: {sentence}\n")

@@ -11,6 +11,8 @@ import os
 import sys
 from typing import TextIO
 
+from otaload.errors import OutputError
+
 
 def write_any_letter() -> None:
     """Have letters that the console's encoding lacks written as question marks."""
@@ -36,6 +38,25 @@ def flush_output() -> None:
     """
     for stream in (sys.stdout, sys.stderr):
         _write(stream, "")
+
+
+def print_answer(answer: str | bytes) -> None:
+    """Write what a command was asked for; raises `OutputError` where it has no place to go."""
+    try:
+        if isinstance(answer, bytes):
+            sys.stdout.flush()
+            sys.stdout.buffer.write(answer)
+        else:
+            sys.stdout.write(answer)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise  # the reader has seen enough
+    except OSError as error:
+        drop_output()
+        raise OutputError(
+            f"standard output cannot be written ({error.strerror}); "
+            "free space there or send it elsewhere"
+        ) from error
 
 
 def drop_output(stream: TextIO | None = None) -> None:

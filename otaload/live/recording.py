@@ -109,6 +109,7 @@ class Recording:
         self._counting.on_new_host = lambda host: setup.check_host(host, self._on_refusal)
         self.plan.run.write_meta(start=self.start_s)
         self._sampler.start()
+        self._flusher.link_exception(self._on_broken)
         self._flusher.start()
         say(f"otaload: recording to {self.plan.run.path}")
         self._display.open(self.start_s)
@@ -246,6 +247,16 @@ class Recording:
                 self._crew.watch()
                 self._arrivals.update(self._master, self._crew.at_work(), now_s=now_s)
             self._display.show(now_s)
+
+    def _on_broken(self, flusher: gevent.Greenlet[[], None]) -> None:
+        """Nothing is flushed or watched any more: the run ends, and stays incomplete."""
+        self._break_off("recording", flusher.exception)
+
+    def _break_off(self, doing: str, error: BaseException | None) -> None:
+        self._disk.failed = True
+        note = f"{doing} broke ({type(error).__name__}: {error})"
+        self._notes.append(f"{note}: what came after may be missing")
+        self._on_trouble(self._secrets.redact(note))
 
     def _remember(self, windows: list[tuple[WindowKey, Window]]) -> None:
         self._tail.add(windows)

@@ -61,7 +61,7 @@ def recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recor
 def finish(recording: Recording) -> dict[str, Any]:
     """Close a recording, unless it is; the content of its run.json."""
     file = recording.plan.run.path / "run.json"
-    if not json.loads(file.read_bytes())["complete"]:
+    if not recording.plan.run._windows.closed:
         recording.finish(interrupted=None, refused=None)
     meta: dict[str, Any] = json.loads(file.read_bytes())
     return meta
@@ -164,3 +164,21 @@ def test_a_report_that_comes_twice_is_counted_once(recording: Recording) -> None
 
     assert sum(window.n for _, window in windows(recording)) == 2
     assert meta["workers"][0]["repeats"] == 1
+
+
+def test_a_recording_that_breaks_ends_its_run_and_leaves_it_incomplete(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    troubles: list[str] = []
+    monkeypatch.setattr(recording, "_on_trouble", troubles.append)
+
+    def breaking(_: float) -> None:
+        raise RuntimeError("no more")
+
+    monkeypatch.setattr(recording._steering, "watch", breaking)
+    gevent.sleep(2.5)
+    meta = finish(recording)
+
+    assert troubles == ["recording broke (RuntimeError: no more)"]
+    assert meta["complete"] is False
+    assert any("recording broke" in note for note in meta["notes"])
