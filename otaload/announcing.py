@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from otaload.ci_job import in_github, job_url
 from otaload.redaction import Secrets
 from otaload.slack import WEBHOOK, NotSentError, send
+from otaload.standard_output import write_error, write_output
 
 if TYPE_CHECKING:
     from analysis.verdict import Verdict
@@ -42,8 +43,7 @@ def announce(verdict: Verdict, environ: Mapping[str, str], *, notify: bool) -> N
     from analysis import render
 
     if in_github(environ):
-        sys.stdout.write(render.github(verdict))
-        sys.stdout.flush()
+        write_output(render.github(verdict))
     if environ.get(STEP_SUMMARY):
         _append_summary(Path(environ[STEP_SUMMARY]), render.markdown(verdict))
     if notify:
@@ -65,8 +65,7 @@ def announce_unjudged(
     secrets = Secrets(environ)  # a reason may quote what it was given
     run, reason = secrets.redact(run), secrets.redact(reason)
     if in_github(environ):
-        sys.stdout.write(annotation(run, told, reason))
-        sys.stdout.flush()
+        write_output(annotation(run, told, reason))
     if notify:
         tell_slack(message(run, told, reason, link=job_url(environ)), environ)
 
@@ -107,7 +106,7 @@ def _append_summary(path: Path, summary: str) -> None:
 
 
 def _warn(sentence: str) -> None:
-    sys.stderr.write(f"otaload: warning: {sentence}\n")
+    write_error(f"otaload: warning: {sentence}\n")
 
 
 if __name__ == "__main__":

@@ -37,13 +37,18 @@ ALLOWED = {
         *("otaload", "otaload.errors", "otaload.yamlfile", "otaload.record"),
         "otaload.phase",
     },
-    "otaload.browsing": set(),
-    "otaload.standard_output": set(),
-    "otaload.comparing": {"otaload.browsing", "otaload.errors", "analysis"},
-    "otaload.exporting": {"otaload.errors", "analysis"},
+    "otaload.browsing": {"otaload.standard_output"},
+    "otaload.standard_output": {"otaload.errors"},
+    "otaload.comparing": {
+        *("otaload.browsing", "otaload.errors", "otaload.standard_output", "analysis"),
+    },
+    "otaload.exporting": {"otaload.errors", "otaload.standard_output", "analysis"},
     "otaload.slack": {"otaload.errors"},
     "otaload.ci_job": set(),
-    "otaload.announcing": {"otaload.ci_job", "otaload.redaction", "otaload.slack", "analysis"},
+    "otaload.announcing": {
+        *("otaload.ci_job", "otaload.redaction", "otaload.slack", "otaload.standard_output"),
+        "analysis",
+    },
     "locustfiles": {
         *("otaload.errors", "otaload.targets", "otaload.http", "otaload.live.context"),
         *("otaload.plugin", "otaload.phase", "otaload.arrivals"),

@@ -15,6 +15,7 @@ from otaload.http import Response
 from otaload.live.crashes import is_meant
 from otaload.live.locust_statistics import add_windows, silence_per_request_statistics
 from otaload.record import OTHER, Recorder, Window, WindowKey
+from otaload.record.text import as_text
 from otaload.redaction import Secrets
 
 MAX_HOSTS = 100
@@ -177,7 +178,7 @@ class Counting:
     def _count_host(self, url: str) -> None:
         host = self._host_of.get(url)
         if host is None:
-            host = host_in(url)
+            host = as_text(host_in(url))
             if len(self._host_of) < MAX_URLS and len(url) <= MAX_URL_LENGTH:
                 self._host_of[url] = host
         if not host:
@@ -215,7 +216,7 @@ class Counting:
         self._last_crash = error
         self.crashes += 1
         if self.first_crash is None:
-            lines = "".join(traceback.format_exception(error))
+            lines = as_text("".join(traceback.format_exception(error)))
             self.first_crash = without_middle(self.secrets.redact(lines))
 
 

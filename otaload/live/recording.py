@@ -113,6 +113,7 @@ class Recording:
         )
         self.plan.run.write_meta(start=self.start_s)
         self._sampler.start()
+        self._flusher.link_exception(self._on_broken)
         self._flusher.start()
         say(f"otaload: recording to {self.plan.run.path}")
         self._display.open(self.start_s)
@@ -148,7 +149,17 @@ class Recording:
         self._crew.drain()
 
     def finish(self, *, interrupted: str | None, refused: str | None) -> None:
-        """Write what is left, and close the run."""
+        """Write what is left, and close the run; where that breaks, it stays incomplete."""
+        try:
+            self._finish(interrupted=interrupted, refused=refused)
+        except Exception as error:
+            self._break_off("closing the run", error)
+            self._write_end(end=time.time(), **self._process_books(), notes=self._notes)
+        self.plan.run.close()
+        self._counting.take_crashes()
+        locust_log.unhandled_greenlet_exception = False
+
+    def _finish(self, *, interrupted: str | None, refused: str | None) -> None:
         self._flusher.kill()
         self._disk.close()
         self._display.close()
@@ -178,9 +189,6 @@ class Recording:
             notes=[*self._notes, *self._closing_notes()],
             complete=not self._disk.failed,
         )
-        self.plan.run.close()
-        self._counting.take_crashes()
-        locust_log.unhandled_greenlet_exception = False
 
     def _process_books(self) -> dict[str, Any]:
         return {
@@ -254,6 +262,17 @@ class Recording:
                 self._crew.watch()
                 self._arrivals.update(self._master, self._crew.at_work(), now_s=now_s)
             self._display.show(now_s)
+
+    def _on_broken(self, flusher: gevent.Greenlet[[], None]) -> None:
+        """Nothing is flushed or watched any more: the run ends, and stays incomplete."""
+        self._break_off("recording", flusher.exception)
+
+    def _break_off(self, doing: str, error: BaseException | None) -> None:
+        """Note that a part of recording has failed, which no verdict takes for a good run."""
+        self._disk.failed = True
+        note = f"{doing} broke ({type(error).__name__}: {error})"
+        self._notes.append(f"{note}: what came after may be missing")
+        self._on_trouble(self._secrets.redact(note))
 
     def _remember(self, windows: list[tuple[WindowKey, Window]]) -> None:
         self._tail.add(windows)

@@ -17,6 +17,7 @@ import orjson
 from otaload import __version__
 from otaload.record import WindowKey
 from otaload.record.packing import FORMAT, PackedWindow, from_wire, to_wire
+from otaload.record.text import dump_json
 
 REPORT = "otaload_report"
 DRAIN = "otaload_drain"
@@ -57,7 +58,7 @@ def pack(report: Report) -> bytes:
     """A report as bytes: a frame, the fields as JSON, the buckets of the windows."""
     fields = {name: getattr(report, name) for name in report.__dataclass_fields__}
     fields["windows"], buckets = to_wire(report.windows)
-    head = orjson.dumps(fields)
+    head = dump_json(fields)
     checksum = zlib.crc32(buckets, zlib.crc32(head, len(head)))
     return b"".join((FORMAT, _FRAME.pack(checksum, len(head)), head, buckets))
 

@@ -124,8 +124,8 @@ class Session:
             except OtaloadError as error:
                 # Started by what has no form that could have shown it.
                 self.failed = error.exit_code
-                say(f"otaload: error: {self.secrets.redact(str(error))}")
                 gevent.spawn(self.stop)
+                say(f"otaload: error: {self.secrets.redact(str(error))}")
                 return
         assert self._plan is not None
         if self._plan.aim is not None:
@@ -270,6 +270,6 @@ class Session:
         gevent.spawn(self.stop)
 
     def _on_trouble(self, reason: str) -> None:
-        say(f"otaload: error: {reason}")
         self.interrupt(reason)
         gevent.spawn(self.stop)
+        say(f"otaload: error: {reason}")

@@ -37,6 +37,7 @@ from otaload.live.strangers import endure_strange_bytes, endure_strange_messages
 from otaload.live.telling import name_of, tell_unstarted
 from otaload.live.worker import WorkerSession, hold_users_until_ready
 from otaload.redaction import Secrets
+from otaload.standard_output import write_error
 
 
 def on_parser(parser: ArgumentParser, **_: Any) -> None:
@@ -88,7 +89,7 @@ def _own_runs(environment: Environment, runner: Any, web_ui: Any) -> None:
         else:
             session.offer_target()
     except OtaloadError as error:
-        sys.stderr.write(f"otaload: error: {secrets_of(environment).redact(str(error))}\n")
+        write_error(f"otaload: error: {secrets_of(environment).redact(str(error))}\n")
         if _is_unattended(environment, web_ui):
             tell_unstarted(name_of(environment.parsed_options), str(error))
         sys.exit(error.exit_code)

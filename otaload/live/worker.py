@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 import time
 from typing import Any
 
@@ -27,6 +26,7 @@ from otaload.live.master_watch import MasterWatch
 from otaload.live.reports import DRAIN, REPORT, Report, pack
 from otaload.live.setup import Setup
 from otaload.record.packing import pack_window
+from otaload.standard_output import write_error
 
 REPORT_S = 1.0
 LEAVE_S = 5.0
@@ -176,7 +176,7 @@ class WorkerSession:
         hear_time(msg.data.get("time"))
 
     def _on_master_lost(self, reason: str) -> None:
-        sys.stderr.write(f"otaload: error: {reason}; this worker ends\n")
+        write_error(f"otaload: error: {reason}; this worker ends\n")
         self.environment.process_exit_code = INCONCLUSIVE
         self.drain()
         self.runner.quit()

@@ -139,7 +139,8 @@ def test_every_inline_svg_is_well_formed_xml(page: str) -> None:
 
 
 def test_charts_have_real_text_and_name_no_colour_of_their_own(tmp_path: Path) -> None:
-    charts = re.findall(r"<figure class="chart">.*?</figure>", page_of(write_run(tmp_path)), re.DOTALL)
+    page = page_of(write_run(tmp_path))
+    charts = re.findall(r'<figure class="chart">.*?</figure>', page, re.DOTALL)
 
     assert len(charts) > 8
     for chart in charts:
