@@ -9,6 +9,7 @@ import time
 
 import gevent
 from locust.env import Environment
+from locust.exception import RPCError, RPCSendError
 from locust.runners import STATE_MISSING, MasterRunner
 
 from otaload.live.clocks import CLOCK, TOLD_EVERY
@@ -68,9 +69,18 @@ class Crew:
             return None
         clock = self.ledger.of(node_id).clock
         clock.hear(sent_s=report.sent_s, heard_s=report.heard_s, received_s=received_s)
-        if self._master is not None and report.sequence % TOLD_EVERY == 1:
-            self._master.send_message(CLOCK, {"time": time.time()}, client_id=node_id)
+        if report.sequence % TOLD_EVERY == 1:
+            self._tell_time(node_id)
         return clock.aligned(report)
+
+    def _tell_time(self, node_id: str) -> None:
+        if self._master is None:
+            return
+        try:
+            self._master.send_message(CLOCK, {"time": time.time()}, client_id=node_id)
+        except (RPCError, RPCSendError) as error:
+            # The report that is answered is booked and must be counted all the same.
+            self.ledger.remark(f"worker {node_id} could not be told the time: {error}")
 
     def watch(self) -> None:
         """Once a second: book who is missing."""

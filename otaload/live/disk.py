@@ -1,13 +1,15 @@
 """Keeps a run safe on its disk while it is recorded: synced now and then, and still where it was.
 
 Every second's lines are handed to the kernel, which a killed process does not undo; a power cut
-does. So the files are synced every ten seconds, by a thread, since a slow disk must not make the
-generator late.
+does. So the files are synced every ten seconds. `run.json` is synced whenever it is written. Both
+are done by a thread while the load runs, since a slow disk must not make the generator late.
 """
 
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
+from typing import Any
 
 import gevent
 
@@ -58,3 +60,35 @@ class DiskWatch:
         except OSError as error:
             return error
         return None
+
+
+class MetaWrites:
+    """Writes `run.json` while the load runs: in the order asked for, and never twice at once.
+
+    `on_error` is called with what is wrong with the disk.
+    """
+
+    def __init__(self, run: RunDirectory, on_error: Callable[[OSError], None]) -> None:
+        self._run = run
+        self._on_error = on_error
+        self._waiting: dict[str, Any] = {}
+        self._writing: gevent.Greenlet[[], None] | None = None
+
+    def write(self, **changes: Any) -> None:
+        """Have some fields written soon; they are not to be changed any more."""
+        self._waiting.update(changes)
+        if self._writing is None or self._writing.dead:
+            self._writing = gevent.spawn(self._write)
+
+    def close(self) -> None:
+        """Wait until all is written, so that whoever writes next has the last word."""
+        if self._writing is not None:
+            self._writing.join()
+
+    def _write(self) -> None:
+        while self._waiting:
+            changes, self._waiting = self._waiting, {}
+            try:
+                gevent.get_hub().threadpool.apply(self._run.write_meta, kwds=changes)
+            except OSError as error:
+                self._on_error(error)

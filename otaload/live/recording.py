@@ -17,7 +17,7 @@ from otaload.live.arrival_record import ArrivalRecord
 from otaload.live.console import say
 from otaload.live.counting import Counting
 from otaload.live.crew import Crew
-from otaload.live.disk import DiskWatch
+from otaload.live.disk import DiskWatch, MetaWrites
 from otaload.live.display import Display
 from otaload.live.gathering import Gathering
 from otaload.live.health import HealthSampler
@@ -60,7 +60,9 @@ class Recording:
         self._notes: list[str] = list(plan.run.meta["notes"])
         self._gathering = Gathering(self._take_gathered)
         self._disk = DiskWatch(plan.run)
+        self._meta = MetaWrites(plan.run, self._disk_trouble)
         self._told_crash = False
+        self._told_amiss: dict[str, tuple[bool, ...]] = {}
         self._secrets = counting.secrets
         self._tail = Tail(keep_s=longest_look_s(plan))
         self._standings = standings_of(plan.thresholds, plan.scenario, start_s=self.start_s)
@@ -76,7 +78,8 @@ class Recording:
             missed_ratio=self._arrivals.missed_ratio,
             note=self._notes.append,
             on_abort=on_abort,
-            on_played=self._write_played,
+            # Which is then known at a crash too.
+            on_played=lambda searched: self._meta.write(**searched),
         )
         runner = environment.runner
         self._master = runner if isinstance(runner, MasterRunner) else None
@@ -111,7 +114,7 @@ class Recording:
             on_production=self._counting.add_production_host,
             on_refusal=self._on_refusal,
         )
-        self.plan.run.write_meta(start=self.start_s)
+        self._meta.write(start=self.start_s)
         self._sampler.start()
         self._flusher.link_exception(self._on_broken)
         self._flusher.start()
@@ -162,6 +165,7 @@ class Recording:
     def _finish(self, *, interrupted: str | None, refused: str | None) -> None:
         self._flusher.kill()
         self._disk.close()
+        self._meta.close()
         self._display.close()
         self._steering.stop_looking()
         self._sampler.stop()
@@ -223,13 +227,22 @@ class Recording:
         """Whether nobody is left to make the load."""
         return self._crew.gone
 
-    def abandon(self, by: str) -> None:
+    def abandon(
+        self, by: str | None, *, ended: str = "abandoned", notes: tuple[str, ...] = ()
+    ) -> None:
         """Write down what there is, because the process ends at once; the run stays incomplete."""
         self._display.close()
         # What fails from here on fails because we leave, and says nothing of the service.
         self._flusher.kill(block=False)
         self._flush(before_second=None)
-        self._write_end(end=time.time(), ended="abandoned", interrupted=by, **self._process_books())
+        self._meta.close()
+        self._write_end(
+            end=time.time(),
+            ended=ended,
+            interrupted=by,
+            notes=[*self._notes, *notes],
+            **self._process_books(),
+        )
 
     def ended_early(self) -> bool:
         """Whether the planned end has not come, and nothing that is known has ended the run."""
@@ -256,11 +269,11 @@ class Recording:
             now_s = time.time()
             self._flush(before_second=int(now_s))
             self._watch_disk(now_s)
-            self._tell_first_crash()
             self._steering.watch(now_s)
             if not self._crew.draining:
                 self._crew.watch()
                 self._arrivals.update(self._master, self._crew.at_work(), now_s=now_s)
+            self._tell_at_once()
             self._display.show(now_s)
 
     def _on_broken(self, flusher: gevent.Greenlet[[], None]) -> None:
@@ -308,19 +321,18 @@ class Recording:
         except OSError as error:
             self._disk_trouble(error)
 
-    def _write_played(self, searched: dict[str, Any]) -> None:
-        """Write what a search has played, which is then known at a crash too."""
-        try:
-            self.plan.run.write_meta(**searched)
-        except OSError as error:
-            self._disk_trouble(error)
-
-    def _tell_first_crash(self) -> None:
-        """Write down at once that the test code raised: a run that is killed later is no better."""
-        if self._told_crash or not self._counting.crashes:
-            return
-        self._told_crash = True
-        self._write_played({"crashes": self._crashes()})
+    def _tell_at_once(self) -> None:
+        """Write down at once what is no pass: a run that is killed later is no better for it."""
+        told: dict[str, Any] = {}
+        crashes = self._crashes()
+        if crashes["count"] and not self._told_crash:
+            self._told_crash = True
+            told["crashes"] = crashes
+        if self._crew.ledger.amiss != self._told_amiss:
+            self._told_amiss = self._crew.ledger.amiss
+            told["workers"] = self._crew.ledger.as_json(under_way=True)
+        if told:
+            self._meta.write(**told)
 
     def _watch_disk(self, now_s: float) -> None:
         error = self._disk.watch(now_s)

@@ -21,10 +21,11 @@ from otaload.live.console import say
 from otaload.live.context import secrets_of
 from otaload.live.counting import Counting
 from otaload.live.crashes import CRASHED
-from otaload.live.judging import judge_in_process
+from otaload.live.judging import INCONCLUSIVE, judge_in_process
 from otaload.live.options import read_settings
 from otaload.live.plan import Plan, make_plan, settle_aim
 from otaload.live.recording import Recording
+from otaload.live.reports import MalformedReportError, unpack
 from otaload.live.scenario import scenario_of
 from otaload.live.standing import Standing
 from otaload.record.rundir import RUN, read_meta, write_json
@@ -146,6 +147,21 @@ class Session:
         """A worker's report arrives."""
         if self._recording is not None:
             self._recording.take_report(str(msg.node_id), msg.data)
+        else:
+            self._take_last_words(str(msg.node_id), msg.data)
+
+    def _take_last_words(self, node_id: str, data: object) -> None:
+        """What a worker's test code raised after its run was closed makes it a crashed one."""
+        try:
+            report = unpack(data.get("report") if isinstance(data, dict) else data, of=node_id)
+        except MalformedReportError as error:
+            say(f"otaload: error: the last words of {node_id[:60]!r} cannot be read ({error})")
+            return
+        if self.last is None or report.run != self.last.path.name:
+            return
+        self.counting.crashes += report.crashes
+        if report.first_crash and self.counting.first_crash is None:
+            self.counting.first_crash = self.secrets.redact(report.first_crash)
 
     def remark(self, note: str) -> None:
         """Something odd was heard; the run that is under way says so."""
@@ -233,6 +249,22 @@ class Session:
             runner.send_message("quit")
             gevent.sleep(GOODBYE_S)
         self._adopt(None)
+
+    def end_without_users(self, stuck: int) -> None:
+        """End the process with its run's verdict, because users do not end."""
+        recording, plan = self._recording, self._plan
+        if recording is None or plan is None:
+            return
+        self._recording = self._plan = None
+        what = "a user did" if stuck == 1 else f"{stuck} users did"
+        note = f"{what} not end; a task that catches every exception catches its end as well"
+        say(f"otaload: error: {note}")
+        recording.abandon(self._interrupted, ended="users did not end", notes=(note,))
+        self.last = Finished(plan.run.path, bool(self._refused), plan.settings.fail_on_warning)
+        code = self.judge()
+        self._adopt(None)
+        # Anything less would wait for them.
+        os._exit(code or INCONCLUSIVE)
 
     def discard(self) -> None:
         """The process ends before the run began: leave nothing behind."""

@@ -28,12 +28,14 @@ from otaload.live.crashes import (
 from otaload.live.defusing import defuse_output
 from otaload.live.forked import end_forked_workers_at_exit
 from otaload.live.judging import INCONCLUSIVE
+from otaload.live.last_words import hear_workers_out, speak_last
 from otaload.live.options import add_options
 from otaload.live.redacting import redact_exceptions, redact_logs
 from otaload.live.reports import REPORT
 from otaload.live.session import Session
 from otaload.live.signals import Interrupts, WorkerInterrupts
 from otaload.live.strangers import endure_strange_bytes, endure_strange_messages
+from otaload.live.stuck_users import StuckUsers
 from otaload.live.telling import name_of, tell_unstarted
 from otaload.live.worker import WorkerSession, hold_users_until_ready
 from otaload.redaction import Secrets
@@ -63,6 +65,8 @@ def _take_part(environment: Environment, runner: WorkerRunner) -> None:
     watch_test_code(worker.counting.note_crash, worker.counting.secrets)
     _listen_first(events.test_start, worker.begin)
     events.quitting.add_listener(lambda **_: worker.drain())
+    speak_last(worker.tell_late_crashes)
+    StuckUsers(environment, worker.end_without_users).watch()
     WorkerInterrupts(worker).install()
 
 
@@ -97,6 +101,9 @@ def _own_runs(environment: Environment, runner: Any, web_ui: Any) -> None:
     runner.register_message(REPORT, session.on_report)
     if isinstance(runner, MasterRunner):
         endure_strange_messages(runner, session.remark)
+        hear_workers_out(runner)
+    else:
+        StuckUsers(environment, session.end_without_users).watch()
     _listen_first(events.test_start, session.begin)
     events.test_stopping.add_listener(lambda **_: session.drain())
     events.test_stop.add_listener(lambda **_: session.finish())
@@ -150,7 +157,8 @@ def _conclude(session: Session) -> None:
         session.finish()
     finally:
         session.close()
-    code = session.judge()
+    late = session.take_late_crashes()
+    code = session.judge() if late is None else late
     if code is not None:
         # A listener of the locustfile may find fault with a run, and not acquit one.
         environment.process_exit_code = code or theirs or 0

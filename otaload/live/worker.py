@@ -12,7 +12,7 @@ import locust.runners
 from gevent.event import Event
 from gevent.lock import RLock
 from locust.env import Environment
-from locust.exception import RPCError
+from locust.exception import RPCError, RPCSendError
 from locust.rpc import Message
 from locust.runners import WorkerRunner
 
@@ -163,7 +163,7 @@ class WorkerSession:
             )
             try:
                 self.runner.send_message(REPORT, {"report": pack(report)})
-            except RPCError as error:
+            except (RPCError, RPCSendError) as error:
                 # The number was used, so the master sees a gap and calls the run inconclusive.
                 self.environment.events.user_error.fire(
                     user_instance=None, exception=error, tb=error.__traceback__
@@ -210,6 +210,16 @@ class WorkerSession:
             # Nothing is left to wait for; Locust would sleep through it before the next run. The
             # next run's first message brings it again.
             self.environment.stop_timeout = 0.0
+
+    def end_without_users(self, stuck: int) -> None:
+        """End the process, because users do not end; its last report stays missing."""
+        write_error(f"otaload: error: {stuck} users did not end; this worker ends\n")
+        os._exit(INCONCLUSIVE)
+
+    def tell_late_crashes(self) -> None:
+        """Report once more where the test code has raised since the last report."""
+        if self._run and self.counting.crashes:
+            self._report(final=True)
 
     def leave(self) -> None:
         """Drain, and leave the run.

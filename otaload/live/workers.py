@@ -20,7 +20,8 @@ class Worker:
 
     `gaps` counts reports that never came or could not be read, `repeats` those that came again and
     were left out. `away_s` is how long the master heard nothing of it and took it for missing,
-    `last_s` when its last report came, `clock_offset_s` what its clock is behind the master's.
+    `missing` whether no report has come since, `last_s` when its last report came, `clock` what its
+    clock is behind the master's.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Worker:
     folded: int = 0
     final: bool = False
     left_early: bool = False
+    missing: bool = False
     away_s: int = 0
     last_s: float | None = None
     version: str = __version__
@@ -43,10 +45,21 @@ class Worker:
         """Whether it left before the end, or without a word."""
         return not self.final or self.left_early
 
-    def as_json(self) -> dict[str, Any]:
-        """As `run.json` has it."""
+    @property
+    def amiss(self) -> tuple[bool, ...]:
+        """What is wrong with it by now; all of it is false where nothing is."""
+        strange = self.version != __version__
+        return (*map(bool, (self.gaps, self.repeats, self.away_s)), *self._gone, strange)
+
+    @property
+    def _gone(self) -> tuple[bool, bool]:
+        return self.missing, self.left_early
+
+    def as_json(self, *, under_way: bool = False) -> dict[str, Any]:
+        """As `run.json` has it; while the run is `under_way` no last report is due yet."""
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
         clock: WorkerClock = fields.pop("clock")
+        del fields["missing"]
         offset_s = clock.offset_s
         return {
             **fields,
@@ -54,7 +67,7 @@ class Worker:
             "clock_offset_s": None if offset_s is None else round(offset_s, 3),
             "clock_shift_s": clock.shift_s,
             "clock_set": clock.times_set,
-            "lost": self.lost,
+            "lost": any(self._gone) if under_way else self.lost,
         }
 
     def notes(self) -> list[str]:
@@ -109,11 +122,13 @@ class Ledger:
             return False
         worker.gaps += report.sequence - expected
         worker.reports += 1
+        worker.missing = False
         worker.last_s = at_s
+        # After its last report a worker counts anew, and speaks again if something is raised.
+        worker.crashes = report.crashes + (worker.crashes if worker.final else 0)
         worker.final = worker.final or report.final
         worker.left_early = worker.left_early or (report.final and not self.draining)
         worker.users_max = max(worker.users_max, report.users)
-        worker.crashes = report.crashes
         worker.folded = report.folded
         worker.version = report.version
         return True
@@ -140,6 +155,7 @@ class Ledger:
         for worker_id in missing:
             worker = self.workers.get(worker_id)
             if worker is not None and not worker.final:
+                worker.missing = True
                 worker.away_s += 1
 
     def of(self, worker_id: str) -> Worker:
@@ -168,9 +184,15 @@ class Ledger:
         """Requests whose names or texts were beyond the bounds of their workers."""
         return sum(worker.folded for worker in self.workers.values())
 
-    def as_json(self) -> list[dict[str, Any]]:
+    @property
+    def amiss(self) -> dict[str, tuple[bool, ...]]:
+        """What is wrong by now with each worker of which anything is."""
+        found = {worker.id: worker.amiss for worker in self.workers.values()}
+        return {worker_id: amiss for worker_id, amiss in found.items() if any(amiss)}
+
+    def as_json(self, *, under_way: bool = False) -> list[dict[str, Any]]:
         """As `run.json` has it."""
-        return [worker.as_json() for worker in self.workers.values()]
+        return [worker.as_json(under_way=under_way) for worker in self.workers.values()]
 
     def notes(self) -> list[str]:
         """What a reader must know of the workers."""

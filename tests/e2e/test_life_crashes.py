@@ -132,6 +132,19 @@ def test_what_the_very_last_listener_raises_is_judged_as_well(bench: Bench) -> N
     assert_crashed(bench, ended, "KeyError: 'of quit'")
 
 
+def test_what_a_listener_raises_when_its_worker_ends_is_judged_as_well(bench: Bench) -> None:
+    body = (
+        "if isinstance(_['environment'].runner, WorkerRunner): "
+        "gevent.sleep(1); raise KeyError('of a worker')"
+    )
+    late = LISTENER.format(event="quitting", body=body)
+    module = f"from locust.runners import WorkerRunner\n\n\n{late}"
+
+    ended = bench.run(asking(bench, module=module), *SHORT, "--processes", "2")
+    assert_crashed(bench, ended, "KeyError: 'of a worker'")
+    assert ended.meta["crashes"]["count"] == 2
+
+
 @pytest.mark.parametrize("body", ["raise KeyError('of tick')", "sys.exit(0)"])
 def test_what_a_shape_raises_ends_the_run_with_107(bench: Bench, body: str) -> None:
     ended = bench.run(asking(bench, module=SHAPE.format(body=body)), *EMBEDDED)

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from staging.launch import start
 from tests.e2e.foreign import EMBEDDED, asking
 from tests.e2e.running import TIMEOUT_S, Bench, Ended, assert_reconciled
 from tests.e2e.terminal import Terminal
@@ -15,6 +16,12 @@ from tests.e2e.test_web_ui import Ui
 
 SLOW = ("--faults", "latency:ms=700ms")
 """Every answer takes a while, so that requests are in flight whenever a signal comes."""
+FOREVER = """\
+while True:
+            try:
+                gevent.sleep(0.05)
+            except BaseException:
+                pass"""
 
 
 def assert_interrupted(bench: Bench, ended: Ended, by: str) -> None:
@@ -85,6 +92,22 @@ def test_a_run_under_nohup_outlives_its_terminal(bench: Bench) -> None:
     assert ended.meta["interrupted"] is None
     assert_reconciled(ended)
     bench.assert_no_orphans()
+
+
+def test_users_that_do_not_end_hold_no_run_up_and_are_no_pass(bench: Bench) -> None:
+    path = asking(bench, task=FOREVER)
+    options = ("--users", "2", "--spawn-rate", "10", "--run-time", "2", "--stop-timeout", "1")
+    with start(faults="") as service:
+        ended = bench.run(path, *options, "--host", service.base_url)
+        served = service.counters()
+    bench.assert_no_orphans()
+
+    assert ended.code == 91, ended.output
+    assert ended.meta["ended"] == "users did not end"
+    assert ended.meta["complete"] is False
+    assert "2 users did not end" in ended.output
+    assert "2 users did not end" in (ended.path / "report.html").read_text()
+    assert_reconciled(ended, served)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)

@@ -13,6 +13,7 @@ import pytest
 from otaload.live.master_watch import MASTER_LOST_S
 from staging.launch import start
 from tests.e2e.crew import PLAIN, Crew, assert_lost_at_most, forked_workers
+from tests.e2e.foreign import EMBEDDED, asking
 from tests.e2e.running import Bench, Ended, assert_reconciled
 from tests.e2e.test_web_ui import Ui
 
@@ -207,6 +208,22 @@ def test_workers_end_by_themselves_when_their_master_is_killed(
     judged = otaload("judge", str(ended.path))
     assert judged.returncode == 91, judged.stdout
     assert "the run is incomplete" in judged.stdout
+
+
+def test_a_killed_master_whose_workers_had_raised_is_no_pass_in_part_either(
+    bench: Bench, otaload: Judge
+) -> None:
+    file = asking(bench, task="raise KeyError('on a worker')")
+    load = ("--users", "2", "--spawn-rate", "10", "--run-time", "60", "--processes", "2")
+    master = bench.start(*bench.options(file, *load, *EMBEDDED))
+    bench.await_line("recording to")
+    time.sleep(5)
+    master.kill()
+    ended = bench.wait(master)
+    bench.assert_no_orphans(within_s=20)
+
+    assert "on a worker" in ended.meta["crashes"]["first"]
+    assert otaload("judge", "--partial", str(ended.path)).returncode == 107
 
 
 def test_a_run_of_several_processes_that_is_stopped_in_the_web_ui_is_whole(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -9,11 +10,15 @@ from pathlib import Path
 
 import gevent
 import pytest
+from gevent import monkey
 
-from otaload.live.disk import SYNC_S, DiskWatch
+from otaload.live.disk import SYNC_S, DiskWatch, MetaWrites
 from otaload.record import RunDirectory, Window, WindowKey
+from otaload.record.rundir import read_meta
 
 START_S = 1_795_000_000.0
+thread = monkey.get_original("_thread", "get_ident")
+"""The thread of the machine, and not of gevent, that this runs in."""
 
 
 @pytest.fixture
@@ -93,3 +98,39 @@ def test_a_directory_that_is_not_there_any_more_is_noticed_at_once(run, how: str
     assert "removed or replaced" in str(found)
     disk.failed = True
     assert watch(disk, START_S + 2) is None  # said once
+
+
+def test_fields_are_written_in_the_order_that_was_asked_for(run: RunDirectory) -> None:
+    writes = MetaWrites(run, pytest.fail)
+    for number in range(50):
+        writes.write(last=number, **{f"field{number}": number})
+        gevent.sleep(0.001 * (number % 3))
+    writes.close()
+    written = read_meta(run.path)
+
+    assert written["last"] == 49
+    assert all(written[f"field{number}"] == number for number in range(50))
+
+
+def test_no_field_is_written_by_the_thread_that_makes_the_load(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda handle: (threads.append(thread()), fsync(handle)))
+    writes = MetaWrites(run, pytest.fail)
+    writes.write(told=True)
+    writes.close()
+
+    assert threads
+    assert thread() not in threads
+
+
+def test_what_is_wrong_with_the_disk_is_told_of_fields_as_well(run: RunDirectory) -> None:
+    shutil.rmtree(run.path)
+    errors: list[OSError] = []
+    writes = MetaWrites(run, errors.append)
+    writes.write(told=True)
+    writes.close()
+
+    assert [error.errno for error in errors] == [errno.ENOENT]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from locust import User, constant
 from locust.argument_parser import get_parser
 from locust.env import Environment
+from locust.exception import RPCSendError
 
 import otaload.plugin  # noqa: F401 -- adds the options
 from otaload.live.counting import Counting
@@ -31,28 +33,37 @@ class Nobody(User):
     wait_time = constant(1)
 
 
-@pytest.fixture
-def recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recording]:
-    """A recording that has begun, in a folder of its own."""
-    for name in ("API_BASE_URL", "LOAD_TEST_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
-    file = tmp_path / "nobody.py"
+def planned(folder: Path, on_trouble: Callable[[str], None] = pytest.fail) -> Recording:
+    """A recording that has not begun, in a folder of its own."""
+    file = folder / "nobody.py"
     file.write_text('"""Nobody."""\n')
-    reports = str(tmp_path / "reports")
+    reports = str(folder / "reports")
     options = get_parser().parse_args(
         ["-f", str(file), "--headless", "--run-time", "1h", "--reports-dir", reports]
     )
     environment = Environment(user_classes=[Nobody], parsed_options=options)
     environment.create_local_runner()
     plan = make_plan(environment, options, standing=None)
-    made = Recording(
+    return Recording(
         environment,
         plan,
         Counting(environment),
-        on_trouble=pytest.fail,
+        on_trouble=on_trouble,
         on_refusal=pytest.fail,
         on_abort=pytest.fail,
     )
+
+
+@pytest.fixture(autouse=True)
+def _no_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("API_BASE_URL", "LOAD_TEST_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Iterator[Recording]:
+    """A recording that has begun."""
+    made = planned(tmp_path)
     made.start()
     yield made
     finish(made)
@@ -221,3 +232,71 @@ def test_a_report_of_a_worker_holds_any_text() -> None:
 
     found = unpack(pack(told))
     assert (found.first_crash, found.refused) == ("a ?", "b ?")
+
+
+def written(recording: Recording, field: str) -> Any:
+    """A field of run.json as soon as it is there, while the run goes on."""
+    file = recording.plan.run.path / "run.json"
+    with gevent.Timeout(20):
+        while not (found := json.loads(file.read_bytes()).get(field)):
+            gevent.sleep(0.05)
+    return found
+
+
+def test_what_a_worker_raises_is_written_down_while_the_run_goes_on(recording: Recording) -> None:
+    recording.take_report("w1", report(recording, "w1", 1, 5, crashes=2, first_crash="boom"))
+
+    assert written(recording, "crashes") == {"count": 2, "first": "boom"}
+
+
+def test_a_report_that_is_missing_is_written_down_while_the_run_goes_on(
+    recording: Recording,
+) -> None:
+    recording.take_report("w1", report(recording, "w1", 1, 5))
+    recording.take_report("w1", report(recording, "w1", 3, 5))
+
+    (worker,) = written(recording, "workers")
+    assert (worker["gaps"], worker["lost"]) == (1, False)
+
+
+def test_a_run_without_trouble_says_nothing_of_its_workers_before_its_end(
+    recording: Recording,
+) -> None:
+    recording.take_report("w1", report(recording, "w1", 1, 5))
+    gevent.sleep(1.5)
+    file = recording.plan.run.path / "run.json"
+
+    assert "workers" not in json.loads(file.read_bytes())
+
+
+def test_a_run_directory_that_is_gone_at_the_start_is_trouble_and_no_traceback(
+    tmp_path: Path,
+) -> None:
+    troubles: list[str] = []
+    made = planned(tmp_path, troubles.append)
+    shutil.rmtree(made.plan.run.path)
+    made.start()
+    with gevent.Timeout(20):
+        while not troubles:
+            gevent.sleep(0.05)
+    made.finish(interrupted=None, refused=None)
+
+    (trouble,) = troubles
+    assert "cannot be written" in trouble
+
+
+def test_a_report_whose_sender_cannot_be_answered_is_counted(recording: Recording) -> None:
+    class Unreachable:
+        """A master whose network is down."""
+
+        def send_message(self, *_: Any, **__: Any) -> None:
+            """Send nothing."""
+            raise RPCSendError("no route")
+
+    recording._crew._master = Unreachable()
+    recording.take_report("w1", report(recording, "w1", 1, 5, 6))
+    recording._crew._master = None
+    meta = finish(recording)
+
+    assert sum(window.n for _, window in windows(recording)) == 2
+    assert "worker w1 could not be told the time: no route" in meta["notes"]

@@ -215,3 +215,33 @@ def joined(fields: dict[str, object], buckets: bytes) -> bytes:
     head = orjson.dumps(fields)
     checksum = zlib.crc32(buckets, zlib.crc32(head, len(head)))
     return FORMAT + struct.pack("<II", checksum, len(head)) + head + buckets
+
+
+def test_what_is_amiss_with_a_worker_under_way_is_told_as_it_stands() -> None:
+    ledger = Ledger()
+    for worker in ("w1", "w2"):
+        ledger.enter(report(1, worker=worker), at_s=1.5)
+    assert ledger.amiss == {}
+
+    ledger.watch(["w2"])
+    missing = ledger.amiss
+    assert list(missing) == ["w2"]
+    assert [told["lost"] for told in ledger.as_json(under_way=True)] == [False, True]
+
+    ledger.watch(["w2"])
+    assert ledger.amiss == missing
+
+    ledger.enter(report(2, worker="w2"), at_s=9.5)
+    assert ledger.amiss not in ({}, missing)
+    told = ledger.as_json(under_way=True)[1]
+    assert (told["lost"], told["away_s"]) == (False, 2)
+
+
+def test_what_is_raised_after_the_last_report_is_added_to_what_was_before() -> None:
+    ledger = Ledger(draining=True)
+    for sequence, crashes in ((1, 1), (2, 3)):
+        ledger.enter(report(sequence, crashes=crashes, final=sequence == 2), at_s=1.5)
+    assert ledger.crashes == 3
+
+    ledger.enter(report(3, crashes=2, final=True), at_s=1.5)
+    assert ledger.crashes == 5
