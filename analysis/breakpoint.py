@@ -102,8 +102,8 @@ class Breakpoint:
         worst = max(off, key=lambda one: one.little_gap_ratio or 0.0)
         return (
             f"Little's law: at {worst.users or 0:.0f} users the requests account for "
-            f"{worst.busy_users or 0:.0f} ({worst.little_gap_ratio or 0:.0%} off): the generator "
-            "or the profile did not keep all users busy",
+            f"{worst.busy_users or 0:.0f} ({100 * (worst.little_gap_ratio or 0):.0f} % off): the "
+            "generator or the profile did not keep all users busy",
         )
 
 

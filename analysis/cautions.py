@@ -104,9 +104,9 @@ def recovery_notes(recovery: Recovery) -> list[str]:
         failures = f"{format_count(recovery.failures)} {plural(recovery.failures, 'failure')}"
         until = "the end" if recovery.recovery_s is None else "the recovery"
         notes.append(
-            f"the burst took p95 to {format_quantity(recovery.peak_ms, Unit.MS)}, "
-            f"{recovery.peak_ratio:.3g} × the baseline's; {failures} and "
-            f"{recovery.area_ms_s:,.0f} ms·s above the band until {until}"
+            "the burst took p95 of the requests in flight to "
+            f"{format_quantity(recovery.peak_ms, Unit.MS)}, {recovery.peak_ratio:.3g} × the "
+            f"baseline's; {failures} until {until}"
         )
     if recovery.after_load_s:
         back = format_duration(round(recovery.after_load_s))

@@ -11,6 +11,7 @@ from analysis.limits import ALL_REQUESTS
 from analysis.measured import Counts
 from analysis.quantiles import Values, bin_quantiles_ms
 from analysis.runs import Run
+from analysis.windows import Mask, WindowTable
 
 POINTS_A_DECADE = 20
 FARTHEST = 1e6
@@ -22,22 +23,24 @@ class PercentileCurve:
     """The latency at each quantile of `n` successful requests.
 
     The quantiles close in on 1 by equal ratios of the share that is slower, and end at 1 − 1/n:
-    beyond it there is no request.
+    only the slowest request, of `slowest_ms`, lies beyond it. `counts` is what they are read from.
     """
 
     label: str
     n: int
     quantiles: Values
     latency_ms: Values
+    counts: Counts
+    slowest_ms: float
 
     def at(self, quantile: float) -> float | None:
-        """The latency at a quantile, to the nearest point; None where no request lies beyond it."""
-        if quantile > self.quantiles[-1]:
+        """The latency at any quantile; None where no request lies beyond it."""
+        if (1 - quantile) * self.n < 1 - 1e-9:
             return None
-        return float(self.latency_ms[int(np.abs(self.quantiles - quantile).argmin())])
+        return float(bin_quantiles_ms(self.counts[None, :], [quantile])[0, 0])
 
 
-def percentile_curve(label: str, counts: Counts) -> PercentileCurve | None:
+def percentile_curve(label: str, counts: Counts, slowest_us: int) -> PercentileCurve | None:
     """The curve of a histogram, a count for each bucket; None where it is empty."""
     n = int(counts.sum())
     if not n:
@@ -46,7 +49,7 @@ def percentile_curve(label: str, counts: Counts) -> PercentileCurve | None:
     steps = max(2, int(np.ceil(np.log10(last) * POINTS_A_DECADE)) + 1)
     quantiles: Values = 1 - 1 / np.geomspace(1.0, last, steps) if n > 1 else np.zeros(1)
     latency_ms = bin_quantiles_ms(counts[None, :], quantiles.tolist())[0]
-    return PercentileCurve(label, n, quantiles, latency_ms)
+    return PercentileCurve(label, n, quantiles, latency_ms, counts, slowest_us / 1000)
 
 
 def endpoint_curves(run: Run, *, most: int) -> tuple[PercentileCurve, ...]:
@@ -58,7 +61,8 @@ def endpoint_curves(run: Run, *, most: int) -> tuple[PercentileCurve, ...]:
     for label, endpoints in groups:
         table = run.windows.of(endpoints)
         counts = table.matrix(np.zeros(len(table.t_s), np.int64), 1)[0]
-        curves.append(percentile_curve(label, counts))
+        slowest_us = _slowest_us(table, np.ones(len(table.t_s), np.bool_))
+        curves.append(percentile_curve(label, counts, slowest_us))
     return tuple(curve for curve in curves if curve is not None)
 
 
@@ -80,5 +84,13 @@ def hour_curves(run: Run, drift: Drift) -> tuple[PercentileCurve, ...]:
     for number, (_, begin_s, end_s) in enumerate(ends):
         bins[(t_s >= begin_s) & (t_s < end_s)] = number
     matrix = run.windows.matrix(bins, len(ends))
-    curves = [percentile_curve(ends[i][0], matrix[i]) for i in range(len(ends))]
+    curves = [
+        percentile_curve(ends[i][0], matrix[i], _slowest_us(run.windows, bins == i))
+        for i in range(len(ends))
+    ]
     return tuple(curve for curve in curves if curve is not None)
+
+
+def _slowest_us(table: WindowTable, rows: Mask) -> int:
+    """The slowest success of some rows, exact where their histograms are not."""
+    return int(table.max_us[rows & (table.successes > 0)].max(initial=0))

@@ -91,7 +91,8 @@ def drift_check(limits: Limits, drift: Drift, n: int) -> Check:
                 proof = "indicative only: the run was planned shorter than 6.25 h"
             informational = _is_noise(limits, drift, tier)
             if informational:
-                proof += f", and its drift may be as low as {drift.low_ratio or 0.0:+.0%}"
+                low = f"{100 * (drift.low_ratio or 0.0):+.0f} %"
+                proof += f", and its drift may be as low as {low}"
     return Check(
         endpoint=ALL_REQUESTS,
         metric=DRIFT,

@@ -31,10 +31,12 @@ NEARLY_ALL = 0.9
 class Episodes:
     """The stretches in which a metric lay beyond `limit`, in seconds after the start.
 
-    `beyond_ratio` is the share of the judged bins with requests that did.
+    They begin and end with bins of `width_s`; `beyond_ratio` is the share of the judged bins with
+    requests that lay beyond it.
     """
 
     limit: float
+    width_s: int
     spans_s: tuple[tuple[float, float], ...]
     beyond_ratio: float
 
@@ -60,7 +62,7 @@ def find_episodes(run: Run, check: Check) -> Episodes | None:
         (float(first * width_s), float(min(last * width_s, run.duration_s)))
         for first, last in _stretches(beyond)
     )
-    return Episodes(limit, spans, float(beyond.sum() / judged.sum()))
+    return Episodes(limit, width_s, spans, float(beyond.sum() / judged.sum()))
 
 
 def broken_limit(check: Check) -> float:
@@ -74,7 +76,7 @@ def broken_limit(check: Check) -> float:
 
 
 def told(check: Check, found: Episodes) -> str:
-    """The episodes in a sentence: `p95 of /x was above 2000 ms from 4 min to 7 min`."""
+    """The episodes in a sentence, with the width of a bin as what their times are good to."""
     subject = f"{check.metric_text} of {check.endpoint}"
     return f"{subject} was above {format_limit(found.limit, check.unit)} {_when(found)}"
 
@@ -83,15 +85,17 @@ def _when(found: Episodes) -> str:
     spans = found.spans_s
     if found.beyond_ratio >= NEARLY_ALL:
         return "nearly all the time"
+    within = f" (to within {format_duration(found.width_s)})"
     if len(spans) <= MOST_TOLD:
-        return ", and ".join(
+        told_spans = ", and ".join(
             f"from {format_duration(first)} to {format_duration(last)}" for first, last in spans
         )
+        return told_spans + within
     seconds = sum(last - first for first, last in spans)
     count = len(spans)
     return (
         f"for {format_duration(seconds)} in {count} stretches between "
-        f"{format_duration(spans[0][0])} and {format_duration(spans[-1][1])}"
+        f"{format_duration(spans[0][0])} and {format_duration(spans[-1][1])}{within}"
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from analysis.breakpoint import breakpoint_figures, search_finding
 from analysis.figures import held_before, stage_figures
 from analysis.limits import Tier
+from analysis.margin import margin_of
 from analysis.meta import Aborted, BreakpointResult
 from analysis.quantities import (
     Unit,
@@ -33,11 +34,16 @@ def check_sentence(check: Check) -> str:
     return f"{check.metric_text} of {check.endpoint} is {check.value_text}: {check.reason}"
 
 
-def badness(check: Check) -> tuple[int, float, int, str]:
-    """Worst tier first, and within one the value that is nearest to its fail limit."""
-    if check.value is None:
-        return -check.tier.rank, float("-inf"), 0, check.endpoint
-    return -check.tier.rank, -check.value / check.limits.fail_above.value, 0, check.endpoint
+def badness(check: Check) -> tuple[int, float, float, str]:
+    """Worst tier first, and within one the value that lies farthest in the bar of its margin.
+
+    Those beyond the bar's end follow each other by how many times the fail limit they are.
+    """
+    margin = margin_of(check)
+    if check.value is None or margin is None:
+        return -check.tier.rank, float("-inf"), float("-inf"), check.endpoint
+    times = check.value / check.limits.fail_above.value
+    return -check.tier.rank, -margin.value, -times, check.endpoint
 
 
 @dataclass(frozen=True)

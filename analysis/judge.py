@@ -1,8 +1,8 @@
 """The judge: a run and the thresholds in, a verdict out.
 
 A run is only as good as its worst check, and no verdict at all where the run itself cannot be
-believed: it crashed, was interrupted, is incomplete or damaged, or its generator was saturated.
-Such a run still shows its checks.
+believed: it was refused, crashed, was interrupted, is incomplete or damaged, or its generator was
+saturated. Such a run still shows its checks.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from analysis.verdict import (
     EXIT_INCONCLUSIVE,
     EXIT_INTERRUPTED,
     EXIT_PASS,
+    EXIT_REFUSED,
     EXIT_WARNING,
     Check,
     Outcome,
@@ -158,6 +159,7 @@ def _headline(
         Outcome.INCONCLUSIVE: "Inconclusive",
         Outcome.INTERRUPTED: "Interrupted",
         Outcome.CRASHED: "Crashed",
+        Outcome.REFUSED: "Refused",
     }
     word = words[outcome] + (f" ({', '.join(marks)})" if marks else "")
     if trouble.outcome is None:
@@ -166,8 +168,10 @@ def _headline(
     if trouble.crashed and trouble.inconclusive:
         sentences[-len(trouble.inconclusive)] = f"inconclusive: {trouble.inconclusive[0]}"
     said = "; ".join(dict.fromkeys(sentences)).removeprefix("interrupted ")
+    # What was refused has a colon of its own: "Refused after 3 s: …".
+    said = said.removeprefix("refused") if trouble.refused else f": {said}"
     told = finding.sentence not in trouble.inconclusive
-    return f"{word}: {said}" + (f"; so far: {finding.sentence}." if told else ".")
+    return f"{word}{said}" + (f"; so far: {finding.sentence}." if told else ".")
 
 
 def _exit_code(outcome: Outcome, *, fail_on_warning: bool) -> int:
@@ -178,4 +182,5 @@ def _exit_code(outcome: Outcome, *, fail_on_warning: bool) -> int:
         Outcome.INCONCLUSIVE: EXIT_INCONCLUSIVE,
         Outcome.INTERRUPTED: EXIT_INTERRUPTED,
         Outcome.CRASHED: EXIT_CRASHED,
+        Outcome.REFUSED: EXIT_REFUSED,
     }[outcome]

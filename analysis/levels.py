@@ -53,6 +53,16 @@ class Drift:
     stopped_s: float | None = None
 
     @property
+    def first_ms(self) -> float:
+        """The p99 level of the first hour, the median of its windows."""
+        return hour_level_ms(self.window_p99_ms[:HOUR_WINDOWS])
+
+    @property
+    def last_ms(self) -> float:
+        """The p99 level of the last hour, the median of its windows."""
+        return hour_level_ms(self.window_p99_ms[-HOUR_WINDOWS:])
+
+    @property
     def disagreement(self) -> str:
         """A sentence where the line and the levels differ by more than 10 points, or nothing."""
         if self.drift_ratio is None or self.slope_ratio is None:
@@ -60,8 +70,8 @@ class Drift:
         if abs(self.drift_ratio - self.slope_ratio) <= DISAGREEMENT:
             return ""
         return (
-            f"the drift by levels ({self.drift_ratio:+.0%}) and by the Theil–Sen line "
-            f"({self.slope_ratio:+.0%}) differ by more than 10 points: look at the chart"
+            f"the drift by levels ({100 * self.drift_ratio:+.0f} %) and by the Theil–Sen line "
+            f"({100 * self.slope_ratio:+.0f} %) differ by more than 10 points: look at the chart"
         )
 
 
@@ -143,6 +153,11 @@ def insufficiency(drift: Drift, required: Requirement) -> str:
     if batches < required.batches:
         return f"{batches} batches of {BATCH_WINDOWS} {each} usable, {required.batches} needed"
     return ""
+
+
+def hour_level_ms(p99_ms: Values) -> float:
+    """The level of some windows of which at least one is usable: the median on a log scale."""
+    return float(np.exp(np.nanmedian(np.log(p99_ms))))
 
 
 def batch_levels(y: Values) -> Values:

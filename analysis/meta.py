@@ -14,8 +14,8 @@ from analysis.holds import Hold, read_holds
 from analysis.quantities import shorten
 from otaload.phase import Phase, default_phase
 
-ABORTED = "aborted"
-"""The way in which a run ends that an abort rule stopped."""
+ABORTED, REFUSED = "aborted", "refused"
+"""Ways in which a run ends: an abort rule stopped it, or it was about to load what it may not."""
 LAST_S = 2**37
 """The latest time that is believed, in the year 6325."""
 BREAKPOINT = "breakpoint"
@@ -133,6 +133,8 @@ class RunMeta:
     exercises: tuple[str, ...] | None = None
     target: Mapping[str, str] = field(default_factory=dict)
     hosts: Mapping[str, int] = field(default_factory=dict)
+    production_hosts: tuple[str, ...] | None = None
+    """Those of them that are production; None where not every host was asked about."""
     faults: tuple[str, ...] = ()
     git_commit: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -144,6 +146,8 @@ class RunMeta:
     end_s: float | None = None
     ended: str = ""
     interrupted: str = ""
+    refusal: str = ""
+    """Why a run that ended as refused was; older ones have it in `interrupted`."""
     crashes: int = 0
     first_crash: str = ""
     breakpoint: BreakpointResult | None = None
@@ -169,6 +173,10 @@ def read_run_meta(meta: Mapping[str, Any]) -> tuple[RunMeta, tuple[str, ...]]:
     exercises = read.value("exercises", list)
     ended = read.text("ended")
     interrupted = read.text("interrupted") or ("a signal" if ended == "interrupted" else "")
+    refusal = read.text("refusal")
+    if ended == REFUSED:
+        refusal = refusal or ("" if interrupted == REFUSED else interrupted)
+        interrupted = REFUSED
     result = RunMeta(
         scenario=read.text("scenario") or "unknown",
         title=read.text("title"),
@@ -188,6 +196,7 @@ def read_run_meta(meta: Mapping[str, Any]) -> tuple[RunMeta, tuple[str, ...]]:
         exercises=None if exercises is None else tuple(str(name) for name in exercises),
         target={key: str(value) for key, value in target.items() if value is not None},
         hosts={k: int(n) for k, v in read.mapping("hosts").items() if (n := _number(v))},
+        production_hosts=_hosts(read.value("production_hosts", list)),
         faults=tuple(read.each("faults", _text)),
         git_commit=read.text("git_commit"),
         versions={k: str(v) for k, v in read.mapping("versions").items() if v is not None},
@@ -199,6 +208,7 @@ def read_run_meta(meta: Mapping[str, Any]) -> tuple[RunMeta, tuple[str, ...]]:
         end_s=read.time("end"),
         ended=ended,
         interrupted=interrupted,
+        refusal=refusal,
         crashes=_whole(crashes.get("count")) or (1 if first else 0),
         first_crash=first if isinstance(first, str) else "",
         breakpoint=_breakpoint(read.value("breakpoint", dict)),
@@ -275,6 +285,11 @@ def _whole(value: object) -> int | None:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _hosts(items: list[Any] | None) -> tuple[str, ...] | None:
+    # One that cannot be read is worse than none: what is unknown is not told as untouched.
+    return None if items is None else tuple(item if _text(item) else "unknown" for item in items)
 
 
 def _range(item: list[Any] | None) -> tuple[float, float] | None:

@@ -27,6 +27,8 @@ LONGEST_S = 31 * 24 * HOUR_S
 """A second further than this from the middle of a run is damage, not time."""
 
 MOST_BLOCKS = 400
+MOST_LETTERS = 16
+"""Of the identity of a process that is not listed: a legend has room for no more."""
 
 USER_COLUMNS = ("second", "planned", "users")
 SCHEDULE_COLUMNS = ("iterations", "lost", "late_sum_ms", "late_max_ms")
@@ -303,9 +305,16 @@ def _frame(rows: list[tuple[Any, ...]], columns: tuple[str, ...], start_s: int) 
 
 
 def _named(health: pd.DataFrame, meta: RunMeta) -> pd.DataFrame:
-    """The health rows with workers called by their number in place of their long identity."""
+    """The health rows with workers called by their number in place of their long identity.
+
+    A run that was killed has no list of its workers; what is too long is then numbered by itself.
+    """
     names = {worker.id: worker.name for worker in meta.workers if worker.id}
-    named = [names.get(process, process) for process in health["process"].tolist()]
+    processes = health["process"].tolist()
+    unknown = sorted({name for name in processes if name not in names})
+    long = [name for name in unknown if len(name) > MOST_LETTERS]
+    names |= {name: f"unlisted worker {n}" for n, name in enumerate(long)}
+    named = [names.get(process, process) for process in processes]
     return health.assign(process=pd.Series(named, index=health.index, dtype="str"))
 
 

@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING
 
 from analysis.arrivals import arrival_figures
 from analysis.generator import MASTER, saturation, steering_limits
+from analysis.meta import REFUSED
 from analysis.quantities import format_count, format_duration, shorten
 from analysis.thresholds import GeneratorLimits
+from analysis.tracebacks import exception_line
 from analysis.verdict import Outcome
 
 if TYPE_CHECKING:  # a run is read with pandas, which live judging does without
     from analysis.runs import Run
 
-NEVER_STARTED, REFUSED, LIMIT_FOUND = "never started", "refused", "limit found"
+NEVER_STARTED, LIMIT_FOUND = "never started", "limit found"
 NO_LIMIT_FOUND = "no limit found"
 """Ways in which a run ends, as `run.json` has them."""
 LASTED, EARLY_S = 0.95, 2.0
 """A run has ended early below this share of its planned duration and more than these seconds."""
+LONGEST_REFUSAL = 300
 SETTLED_S = 2
 """Before the last request of a run, seconds for which every process must have a row of health."""
 REACHED = 0.9
@@ -29,6 +32,7 @@ REACHED = 0.9
 class Trouble:
     """What keeps a run from being judged, worst kind first."""
 
+    refused: str
     crashed: str
     interrupted: str
     inconclusive: tuple[str, ...]
@@ -36,12 +40,14 @@ class Trouble:
     @property
     def sentences(self) -> tuple[str, ...]:
         """All of it."""
-        found = (self.crashed, self.interrupted, *self.inconclusive)
+        found = (self.refused, self.crashed, self.interrupted, *self.inconclusive)
         return tuple(sentence for sentence in found if sentence)
 
     @property
     def outcome(self) -> Outcome | None:
         """The worst kind, or None without any trouble."""
+        if self.refused:
+            return Outcome.REFUSED
         if self.crashed:
             return Outcome.CRASHED
         if self.interrupted:
@@ -50,17 +56,22 @@ class Trouble:
 
 
 def find_trouble(run: Run, limits: GeneratorLimits, *, partial: bool) -> Trouble:
-    """What keeps a run from being judged; with `partial`, being cut short does not."""
+    """What keeps a run from being judged; with `partial`, being cut short does not.
+
+    Having been refused is no matter of being cut short: such a load is not to be judged at all.
+    """
     meta = run.meta
-    crashed = interrupted = ""
+    refused = crashed = interrupted = ""
+    if meta.ended == REFUSED:
+        why = f": {shorten(meta.refusal, LONGEST_REFUSAL)}" if meta.refusal else ""
+        refused = f"refused after {format_duration(run.load_s)}{why}"
     if meta.crashes:
         times = "once" if meta.crashes == 1 else f"{format_count(meta.crashes)} times"
-        last_line = meta.first_crash.strip().rsplit("\n", 1)[-1]
-        first = f" (first: {shorten(last_line, 120)})" if last_line else ""
+        raised = exception_line(meta.first_crash)
+        first = f" (first: {shorten(raised, 120)})" if raised else ""
         crashed = f"the test code raised {times}{first}"
-    if meta.interrupted and not partial:
-        how = REFUSED if meta.interrupted == REFUSED else f"interrupted by {meta.interrupted}"
-        interrupted = f"{how} after {format_duration(run.load_s)}"
+    if meta.interrupted and not (refused or partial):
+        interrupted = f"interrupted by {meta.interrupted} after {format_duration(run.load_s)}"
     inconclusive: list[str] = []
     if meta.ended == NEVER_STARTED and not partial:
         inconclusive.append("the run never started")
@@ -72,9 +83,9 @@ def find_trouble(run: Run, limits: GeneratorLimits, *, partial: bool) -> Trouble
     inconclusive += [f"damaged: {what}" for what in run.damage]
     inconclusive += _worker_trouble(run)
     inconclusive += _health_trouble(run, limits)
-    if not (crashed or interrupted or partial) and meta.complete:
+    if not (refused or crashed or interrupted or partial) and meta.complete:
         inconclusive += [*_early_end(run), *_load_trouble(run), *_arrival_trouble(run)]
-    return Trouble(crashed, interrupted, tuple(inconclusive))
+    return Trouble(refused, crashed, interrupted, tuple(inconclusive))
 
 
 def _worker_trouble(run: Run) -> list[str]:

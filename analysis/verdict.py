@@ -22,6 +22,7 @@ VERDICT_FORMAT = 1
 EXIT_PASS = 0
 EXIT_WARNING = 90
 EXIT_INCONCLUSIVE = 91
+EXIT_REFUSED = 92
 EXIT_FAIL = 99
 EXIT_INTERRUPTED = 105
 EXIT_CRASHED = 107
@@ -36,6 +37,7 @@ class Outcome(StrEnum):
     INCONCLUSIVE = "inconclusive"
     INTERRUPTED = "interrupted"
     CRASHED = "crashed"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,26 +5,26 @@ Whatever goes wrong in telling is said on stderr and never changes the exit code
 
 from __future__ import annotations
 
-import secrets
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
+from otaload.ci_job import in_github, job_url
+from otaload.redaction import Secrets
 from otaload.slack import WEBHOOK, NotSentError, send
+from otaload.standard_output import write_error, write_output
 
 if TYPE_CHECKING:
     from analysis.verdict import Verdict
 
+UNJUDGED, UNSTARTED = "could not be judged", "was not started"
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 MOST_SUMMARY_BYTES = 1024 * 1024
 """What GitHub takes as the summary of one step; with more it shows none of it."""
 _CUT = "\n\nCut here; summary.md in the run's directory is whole.\n"
-
-
-def in_github(environ: Mapping[str, str]) -> bool:
-    """Whether the command runs in a GitHub workflow, or in what speaks its language."""
-    return environ.get("GITHUB_ACTIONS") == "true"
 
 
 def guarded(text: str, environ: Mapping[str, str]) -> str:
@@ -34,7 +34,7 @@ def guarded(text: str, environ: Mapping[str, str]) -> str:
     """
     if not in_github(environ):
         return text
-    token = secrets.token_hex(16)
+    token = token_hex(16)
     return f"::stop-commands::{token}\n{text.rstrip()}\n::{token}::\n"
 
 
@@ -43,23 +43,37 @@ def announce(verdict: Verdict, environ: Mapping[str, str], *, notify: bool) -> N
     from analysis import render
 
     if in_github(environ):
-        sys.stdout.write(render.github(verdict))
-        sys.stdout.flush()
+        write_output(render.github(verdict))
     if environ.get(STEP_SUMMARY):
         _append_summary(Path(environ[STEP_SUMMARY]), render.markdown(verdict))
     if notify:
         tell_slack(render.slack(verdict, link=job_url(environ)), environ)
 
 
-def announce_unjudged(run: str, reason: str, environ: Mapping[str, str], *, notify: bool) -> None:
+def announce_unjudged(
+    run: str,
+    reason: str,
+    environ: Mapping[str, str],
+    *,
+    notify: bool,
+    told: str = UNJUDGED,
+) -> None:
     """Say where a verdict was expected that there is none: silence would be read as good news."""
     from analysis.render.github import unjudged as annotation
     from analysis.render.slack import unjudged as message
 
+    secrets = Secrets(environ)  # a reason may quote what it was given
+    run, reason = secrets.redact(run), secrets.redact(reason)
     if in_github(environ):
-        sys.stdout.write(annotation(run, reason))
+        write_output(annotation(run, told, reason))
     if notify:
-        tell_slack(message(run, reason, link=job_url(environ)), environ)
+        tell_slack(message(run, told, reason, link=job_url(environ)), environ)
+
+
+def announce_unstarted(run: str, reason: str, environ: Mapping[str, str]) -> None:
+    """Say that a run did not start; to Slack where the environment names a webhook."""
+    notify = bool(environ.get(WEBHOOK, "").strip())
+    announce_unjudged(run, reason, environ, notify=notify, told=UNSTARTED)
 
 
 def tell_slack(message: str, environ: Mapping[str, str]) -> None:
@@ -72,16 +86,6 @@ def tell_slack(message: str, environ: Mapping[str, str]) -> None:
         send(message, webhook)
     except NotSentError as error:
         _warn(f"nothing was sent to Slack: {error}")
-
-
-def job_url(environ: Mapping[str, str]) -> str:
-    """The page of the CI job: of GitHub, GitLab or Jenkins; nothing elsewhere."""
-    server, repository, run = (
-        environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")
-    )
-    url = f"{server}/{repository}/actions/runs/{run}" if server and repository and run else ""
-    url = url or environ.get("CI_JOB_URL", "") or environ.get("BUILD_URL", "")
-    return url if url.startswith(("https://", "http://")) else ""
 
 
 def _append_summary(path: Path, summary: str) -> None:
@@ -102,4 +106,8 @@ def _append_summary(path: Path, summary: str) -> None:
 
 
 def _warn(sentence: str) -> None:
-    sys.stderr.write(f"otaload: warning: {sentence}\n")
+    write_error(f"otaload: warning: {sentence}\n")
+
+
+if __name__ == "__main__":
+    announce_unstarted(sys.argv[1], sys.stdin.buffer.read().decode(), os.environ)

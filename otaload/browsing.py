@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import webbrowser
 from pathlib import Path
+
+from otaload.standard_output import write_error
 
 
 def open_page(path: Path) -> None:
@@ -15,7 +16,7 @@ def open_page(path: Path) -> None:
     except (webbrowser.Error, OSError):
         opened = False
     if not opened:
-        sys.stderr.write(
+        write_error(
             f"otaload: no browser could be opened here; open {address} yourself, "
             "or name a browser in BROWSER\n"
         )

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from otaload import __version__
-from otaload.announcing import announce, announce_unjudged, guarded
+from otaload.announcing import announce, announce_unjudged, announce_unstarted, guarded
 from otaload.browsing import open_page
 from otaload.comparing import (
     add_compare,
@@ -31,7 +31,14 @@ from otaload.comparing import (
 from otaload.errors import ConfigurationError, OtaloadError
 from otaload.exporting import add_export, export
 from otaload.redaction import Secrets
-from otaload.standard_output import drop_output, write_any_letter
+from otaload.standard_output import (
+    drop_output,
+    flush_output,
+    print_answer,
+    write_any_letter,
+    write_error,
+    write_output,
+)
 from otaload.yamlfile import did_you_mean
 
 if TYPE_CHECKING:
@@ -90,7 +97,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         command["early-stop"] = _early_stop
         return _answer(command[options.command], options)
     except OtaloadError as error:
-        sys.stderr.write(f"otaload: error: {Secrets(os.environ).redact(str(error))}\n")
+        write_error(f"otaload: error: {Secrets(os.environ).redact(str(error))}\n")
+        if options.command == "run" and not options.ui:
+            announce_unstarted(options.scenario, str(error), os.environ)
         return error.exit_code
 
 
@@ -282,7 +291,7 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
     command = [sys.executable, "-m", "locust", "-f", files]
     if not options.ui:
         command.append("--headless")
-    sys.stdout.flush()
+    flush_output()
     # Replaced, not wrapped: signals and the exit code need no go-between.
     os.execv(command[0], [*command, *rest])  # noqa: S606 -- our own interpreter
 
@@ -298,16 +307,15 @@ def _judge(options: argparse.Namespace) -> int:
         announce_unjudged(Path(options.run).name, reason, os.environ, notify=options.notify)
         raise
     shown = text(verdict, colour=sys.stdout.isatty()).rstrip()
-    sys.stdout.write(guarded(f"\n{shown}\n\nreport: {path / 'report.html'}\n", os.environ))
-    sys.stdout.flush()
+    # Whoever reads it or does not, the verdict stands, and others are told of it.
+    write_output(guarded(f"\n{shown}\n\nreport: {path / 'report.html'}\n", os.environ))
     announce(verdict, os.environ, notify=options.notify)
     return verdict.exit_code
 
 
 def _report(options: argparse.Namespace) -> int:
     path, _ = _judged(options, fail_on_warning=False)
-    sys.stdout.write(f"{path / 'report.html'}\n")
-    sys.stdout.flush()
+    print_answer(f"{path / 'report.html'}\n")
     if options.open:
         open_page(path / "report.html")
     return 0
@@ -330,7 +338,7 @@ def _judged(options: argparse.Namespace, *, fail_on_warning: bool) -> tuple[Path
 def _early_stop(options: argparse.Namespace) -> int:
     from analysis.run_look import look_at
 
-    sys.stdout.write(f"{json.dumps(look_at(Path(options.run), at_s=options.at))}\n")
+    print_answer(f"{json.dumps(look_at(Path(options.run), at_s=options.at))}\n")
     return 0
 
 
@@ -340,7 +348,7 @@ def _check(options: argparse.Namespace) -> int:
 
     thresholds = load_thresholds(options.thresholds)
     targets = load_targets(options.targets, os.environ)
-    sys.stdout.write(resolved_table(thresholds).rstrip() + "\n\n")
+    print_answer(resolved_table(thresholds).rstrip() + "\n\n")
     where = (
         f"{targets.base_url} (from {targets.base_url_source})"
         if targets.base_url
@@ -353,7 +361,7 @@ def _check(options: argparse.Namespace) -> int:
         f"download    {targets.download_mode}",
         f"production  {', '.join(rule.described for rule in targets.production) or 'no host'}",
     ]
-    sys.stdout.write("\n".join(lines) + "\n")
+    print_answer("\n".join(lines) + "\n")
     return 0
 
 
@@ -387,12 +395,12 @@ def _seed(options: argparse.Namespace) -> int:
         release_id=seeded.release_id,
     )
     state = "created" if seeded.changed else "already there"
-    sys.stdout.write(
+    print_answer(
         f"# {state} in {options.data_dir}; serve it with\n"
         f"#   otaload staging --data-dir {options.data_dir} --port {options.port}\n"
     )
     for name, value in variables.items():
-        sys.stdout.write(f"export {name}={value}\n")
+        print_answer(f"export {name}={value}\n")
     return 0
 
 
@@ -425,6 +433,6 @@ def _check_seed(options: argparse.Namespace) -> int:
     )
     secrets = Secrets(os.environ)  # the service's own words are among the findings
     for finding in findings:
-        sys.stdout.write(f"{secrets.redact(str(finding))}\n")
+        print_answer(f"{secrets.redact(str(finding))}\n")
     failed = [finding for finding in findings if finding.status is Status.FAILED]
     return ConfigurationError.exit_code if failed else 0

@@ -9,6 +9,7 @@ from typing import Any
 
 from otaload.browsing import open_page
 from otaload.errors import ConfigurationError
+from otaload.standard_output import print_answer, write_error
 
 BETWEEN, AGAINST = "--", "--against"
 
@@ -118,7 +119,7 @@ def compare(options: argparse.Namespace) -> int:
     else:
         shown = f"\n{comparison_text.text(comparison, colour=sys.stdout.isatty())}"
         shown += f"\npage: {options.html}\n" if options.html else ""
-    sys.stdout.write(shown)
+    print_answer(shown)
     return comparison.exit_code
 
 
@@ -131,7 +132,7 @@ def history(options: argparse.Namespace) -> int:
 
     found = read_history(options.reports_dir, options.scenario, limit=options.limit)
     draw = {"text": past_runs.text, "markdown": past_runs.markdown, "json": past_runs.json}
-    sys.stdout.write(draw[options.format](found))
+    print_answer(draw[options.format](found))
     return 0
 
 
@@ -140,7 +141,7 @@ def index(options: argparse.Namespace) -> int:
     from analysis.run_index import write_index
 
     path = write_index(options.reports_dir)
-    sys.stdout.write(f"{path}\n")
+    print_answer(f"{path}\n")
     if options.open:
         open_page(path)
     return 0
@@ -158,7 +159,7 @@ def refresh_index(run: Path, reports_dir: Path) -> None:
     try:
         write_index(reports_dir)
     except ConfigurationError as error:
-        sys.stderr.write(f"otaload: the index of the runs is not up to date: {error}\n")
+        write_error(f"otaload: the index of the runs is not up to date: {error}\n")
 
 
 def _add_common_options(parser: argparse.ArgumentParser, reports_dir: Path) -> None:

@@ -22,5 +22,9 @@ class RefusedError(OtaloadError):
     exit_code = 92
 
 
+class OutputError(OtaloadError):
+    """What a command was asked for has no place to go."""
+
+
 class RunUnreadableError(OtaloadError):
     """A run directory is missing, foreign or damaged beyond what can be read."""

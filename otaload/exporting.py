@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from otaload.errors import ConfigurationError
+from otaload.standard_output import print_answer
 
 
 def add_export(commands: argparse._SubParsersAction[Any], *, reports_dir: Path) -> None:
@@ -57,9 +57,7 @@ def export(options: argparse.Namespace) -> int:
     content = export_directory(path, options.format, thresholds_path=options.thresholds)
     # The lines of CSV end in CR LF everywhere, so nothing may translate them.
     if options.output is None:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(content.encode())
-        sys.stdout.buffer.flush()
+        print_answer(content.encode())
         return 0
     try:
         options.output.write_bytes(content.encode())

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import islice
 
+from analysis.drift import run_drift
+from analysis.drift_course import drift_told
 from analysis.episodes import find_episodes, told
 from analysis.finding import check_sentence
-from analysis.limits import Tier
+from analysis.limits import DRIFT, Tier
 from analysis.quantities import format_count
 from analysis.render.checks_section import proven_sentence
 from analysis.render.console import SYMBOLS, meaning
@@ -15,7 +18,7 @@ from analysis.render.markup import Markup, bullets, element, joined
 from analysis.render.rows import duration_text, failure_lines
 from analysis.render.wording import sentence, spoken
 from analysis.runs import Run
-from analysis.verdict import Outcome, Verdict
+from analysis.verdict import Check, Outcome, Verdict
 
 MOST_OPEN_NOTES = 4
 MOST_EPISODES = 4
@@ -64,7 +67,7 @@ def _badges(verdict: Verdict) -> list[str]:
         badges.append("Partial: judged on what there is")
     if verdict.aborted is not None:
         badges.append("Aborted by a rule: the load was not run to its end")
-    if verdict.outcome in (Outcome.INTERRUPTED, Outcome.CRASHED):
+    if verdict.outcome in (Outcome.REFUSED, Outcome.INTERRUPTED, Outcome.CRASHED):
         badges.append(f"{verdict.outcome.value.capitalize()}: no verdict on the service")
     if verdict.tier is Tier.INCONCLUSIVE:
         badges.append("Inconclusive: neither pass nor fail")
@@ -117,8 +120,15 @@ def _when(run: Run, verdict: Verdict) -> list[str]:
     checks = [
         check for check in verdict.checks if check.tier is verdict.tier and not check.informational
     ]
-    found = ((check, find_episodes(run, check)) for check in checks[:MOST_EPISODES])
-    return [told(check, episodes) for check, episodes in found if episodes is not None]
+    lines = (line for check in checks if (line := _course(run, check)))
+    return list(islice(lines, MOST_EPISODES))
+
+
+def _course(run: Run, check: Check) -> str:
+    if check.metric == DRIFT:
+        return drift_told(check, run_drift(run))
+    episodes = find_episodes(run, check)
+    return told(check, episodes) if episodes is not None else ""
 
 
 def _reasons_beside_checks(verdict: Verdict) -> list[str]:

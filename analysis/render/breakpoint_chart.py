@@ -84,7 +84,7 @@ def _latency_and_errors(
         above.axhline(fail_p95_ms, color=FAIL, linewidth=0.9, linestyle=(0, (2, 2)))
         place = above.get_yaxis_transform()
         above.text(1.01, fail_p95_ms, f"fail {fail_p95_ms:g} ms", transform=place, va="center")
-    above.set_ylabel("p95 (ms)")
+    above.set_ylabel("p95 of all\nrequests (ms)")
     _points(below, holds, load, lambda one: 100 * one.figures.failures / one.figures.n)
     below.set_ylabel("failed (%)")
     above.set_ylim(bottom=0)

@@ -28,6 +28,11 @@ COLUMNS = (
     "Judged",
     "Why",
 )
+CAPTION = (
+    "The figures are those of the part of each stretch that counts, once its load has settled; the "
+    "table of phases has whole stages. A stretch is bad where any limit was broken, also one of a "
+    "single endpoint."
+)
 
 
 def search(run: Run, thresholds: Thresholds) -> Markup:
@@ -44,7 +49,8 @@ def search(run: Run, thresholds: Thresholds) -> Markup:
     is_told = any(one.busy_users is not None for one in found.holds)
     kept = [i for i, name in enumerate(COLUMNS) if is_told or name not in BUSY]
     shown = [tuple(row[i] for i in kept) for row in rows]
-    parts.append(table([COLUMNS[i] for i in kept], shown, numeric=range(2, len(kept) - 2)))
+    columns, numeric = [COLUMNS[i] for i in kept], range(2, len(kept) - 2)
+    parts.append(table(columns, shown, numeric=numeric, caption=CAPTION))
     return section("The search for the limit", *parts)
 
 
@@ -55,7 +61,8 @@ def _charts(found: Breakpoint, fail_ms: float | None) -> list[Markup]:
         figure_element(
             "levels",
             f"By {found.unit}",
-            f"each mark is a step or a hold; dashed: the limit{saturates}",
+            f"each mark is a step or a hold, bad where any limit was broken (see the table); "
+            f"dashed: the limit{saturates}",
             lambda: by_level(found, fail_ms),
         )
     ]
@@ -121,7 +128,7 @@ def _row(one: HoldFigures) -> tuple[str, ...]:
         "–" if figures.p95_ms is None else format_quantity(figures.p95_ms, Unit.MS),
         share,
         "–" if busy is None else format_count(round(busy)),
-        "–" if gap is None else f"{gap:.1%}{' !' if one.idle else ''}",
+        "–" if gap is None else f"{100 * gap:.1f} %{' !' if one.idle else ''}",
         _judged(hold),
         f"in part: {hold.reason}" if hold.reason and hold.good is not False else hold.reason,
     )

@@ -15,8 +15,9 @@ from analysis.verdict import Check, Verdict
 
 COLUMNS = ("Tier", "Endpoint", "Metric", "Value", "Margin", "n", "Proven", "Why")
 CAPTION = (
-    "The worst first. Each bar runs from pass over warning to fail, the taller the worse, striped "
-    "in the gap; the diamond is the value, the line through it its 95 % interval."
+    "The worst first, over the phases that are judged. Each bar runs from pass over warning to "
+    "fail, the taller the worse, striped in the gap; the diamond is the value, the line through it "
+    "its 95 % interval."
 )
 NO_VERDICT = "The run does not count: these tiers are no verdict on the service."
 

@@ -83,6 +83,7 @@ def meaning(verdict: Verdict) -> str:
         Outcome.INCONCLUSIVE: "inconclusive, neither pass nor fail",
         Outcome.INTERRUPTED: "interrupted",
         Outcome.CRASHED: "the test code raised",
+        Outcome.REFUSED: "refused, the target may not get this load",
     }[verdict.outcome]
 
 

@@ -35,8 +35,9 @@ DEFINITIONS = (
     ),
     (
         "Margin",
-        "Where a value lies among its tiers. Each tier has the same width in every bar, which ends "
-        "at twice the fail limit.",
+        "Where a value lies among its tiers. In every bar the pass limit stands at 40 % of its "
+        "width, the warning limit at 60 and the fail limit at 80; it ends at twice the fail limit, "
+        "and what lies beyond an end is an arrowhead.",
     ),
     (
         "Heatmap",
@@ -63,7 +64,8 @@ DEFINITIONS = (
         "Recovery",
         "The time from the end of a burst until p95 and errors are back in the baseline's band for "
         "10 s. The band ends at 1.10 × the median of the baseline's p95, or at its 99th percentile "
-        "where that is higher; errors may be 0.1 %, or as many as the baseline had.",
+        "where that is higher; errors may be 0.1 %, or as many as the baseline had. Its p95 counts "
+        "a request in every second in which it was in flight, those of the checks only once.",
     ),
     (
         "Limit, saturation",
@@ -86,8 +88,9 @@ DEFINITIONS = (
     ),
     (
         "Production",
-        "Not contacted where each host is the machine itself, or was held against the production "
-        "rules of targets.yaml; not known where nothing held one against them.",
+        "Contacted where a host that a request reached matches the production rules of "
+        "targets.yaml. Not contacted where each host was held against them and none matched, or is "
+        "the machine itself; not known where nothing held one against them.",
     ),
     ("CPU", "Processor time that a generator process used in a second, as a share of one core."),
 )

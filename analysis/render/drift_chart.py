@@ -43,8 +43,7 @@ def drift_line(drift: Drift) -> DriftLine | None:
     """The line that the drift draws through the windows; None where it has no estimate."""
     if drift.drift_ratio is None:
         return None
-    times, levels = drift.window_t_s, np.log(drift.window_p99_ms)
-    first_ms = float(np.exp(np.nanmedian(levels[:HOUR_WINDOWS])))
+    times, first_ms = drift.window_t_s, drift.first_ms
 
     def after(ratio: float | None) -> float | None:
         return None if ratio is None else first_ms * (1 + ratio)
@@ -53,7 +52,7 @@ def drift_line(drift: Drift) -> DriftLine | None:
         first_s=float(times[:HOUR_WINDOWS].mean()),
         last_s=float(times[-HOUR_WINDOWS:].mean()),
         first_ms=first_ms,
-        last_ms=first_ms * (1 + drift.drift_ratio),
+        last_ms=drift.last_ms,
         low_ms=after(drift.low_ratio),
         high_ms=after(drift.high_ratio),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from analysis.distribution import hour_curves
 from analysis.drift import run_drift
+from analysis.drift_course import levels_text
 from analysis.judge import SOAK
 from analysis.levels import Drift
 from analysis.limits import DRIFT
@@ -64,6 +65,7 @@ def _entries(drift: Drift) -> list[tuple[str, str]]:
     step = f"{_percent(drift.step_ratio)} at {format_duration(drift.step_at_s or 0)}"
     return [
         ("Drift", f"{_percent(drift.drift_ratio)} ({_bounds(drift)})"),
+        ("p99 level", levels_text(drift)),
         ("Theil–Sen line", f"{_percent(drift.slope_ratio)} over the same time"),
         ("Mann–Kendall", f"p = {drift.trend_p:.2g} that there is no trend"),
         ("Best single step", step),
@@ -78,4 +80,4 @@ def _bounds(drift: Drift) -> str:
 
 
 def _percent(ratio: float | None) -> str:
-    return "–" if ratio is None else f"{ratio:+.1%}"
+    return "–" if ratio is None else f"{100 * ratio:+.1f} %"

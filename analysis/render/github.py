@@ -40,9 +40,9 @@ def github(verdict: Verdict) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def unjudged(run: str, reason: str) -> str:
-    """The annotation that a run has no verdict, and why."""
-    return _command("error", "otaload", f"{run} could not be judged: {reason}") + "\n"
+def unjudged(run: str, told: str, reason: str) -> str:
+    """The annotation that a run has no verdict: what became of it, and why."""
+    return _command("error", "otaload", f"{run} {told}: {reason}") + "\n"
 
 
 def _bounded(messages: Sequence[str], *, said_by: str) -> list[str]:

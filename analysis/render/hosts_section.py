@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from analysis.quantities import Unit, format_count, format_quantity
+from analysis.meta import REFUSED
+from analysis.quantities import Unit, format_count, format_quantity, plural
 from analysis.render.markup import Markup, element, joined, table
 from analysis.runs import Run
 
-PRODUCTION = "production"
+PRODUCTION, HEALTH = "production", "health"
 GUARDED = ("embedded", "loopback", "staging")
 """Kinds of target that the rules of targets.yaml were asked about, and did not call production."""
 UNTOUCHED = "no production host was contacted"
@@ -25,6 +27,8 @@ def without_user(url: str) -> str:
 
 def production_sentence(run: Run) -> str:
     """Whether production was contacted, as far as the run knows."""
+    if run.meta.production_hosts:
+        return _contacted(run, run.meta.production_hosts)
     if run.meta.target.get("kind") == PRODUCTION:
         return "the target is production, which only the health scenario may contact"
     if not run.meta.hosts:
@@ -35,16 +39,30 @@ def production_sentence(run: Run) -> str:
     return f"not known: nothing held {', '.join(strangers)} against the rules of targets.yaml"
 
 
+def _contacted(run: Run, hosts: Sequence[str]) -> str:
+    named = ", ".join(
+        f"{host} ({format_count(n)} {plural(n, 'request')})"
+        if (n := run.meta.hosts.get(host))
+        else host
+        for host in hosts
+    )
+    who = "a production host was" if len(hosts) == 1 else "production hosts were"
+    if run.meta.ended == REFUSED:
+        return f"{who} contacted: {named}; the run was ended"
+    if run.meta.scenario == HEALTH:
+        return f"{who} contacted, as the health scenario may: {named}"
+    return f"{who} contacted: {named}"
+
+
 def unguarded_hosts(run: Run) -> list[str]:
     """The hosts of which nobody asked whether they are production, in the order of the alphabet.
 
-    The target was asked about before the start, and the machine itself needs no asking. The lean
-    client asks about every host before it connects; Locust's own clients follow a redirect to
-    wherever it leads. That the lean one was at work shows in the set-up times that it alone tells.
+    A run that names its production hosts, be it none, has asked about every one. An older run had
+    its target asked about before the start, and the machine itself needs no asking.
     """
-    asked = run.meta.target.get("kind") in GUARDED
-    if asked and run.setups:
+    if run.meta.production_hosts is not None:
         return []
+    asked = run.meta.target.get("kind") in GUARDED
     own = _host_of(run.meta.target.get("base_url", "")) if asked else ""
     return sorted(
         host for host in run.meta.hosts if not is_loopback(host) and _PORT.sub("", host) != own
@@ -76,7 +94,7 @@ def hosts_section(run: Run) -> Markup:
     rows = [
         (
             host,
-            "this machine" if is_loopback(host) else "elsewhere",
+            _where(host, production=host in (run.meta.production_hosts or ())),
             format_count(n),
             format_quantity(n / total, Unit.RATIO),
         )
@@ -90,13 +108,29 @@ def hosts_section(run: Run) -> Markup:
     return joined(parts)
 
 
+def _where(host: str, *, production: bool) -> str:
+    place = "this machine" if is_loopback(host) else "elsewhere"
+    return f"{place}, {PRODUCTION}" if production else place
+
+
 def _why(run: Run) -> str:
     hosts = run.meta.hosts
+    known = run.meta.production_hosts
+    if known:
+        return (
+            "The lean client asks about a host before it connects; Locust's own clients do not, "
+            "and what they reach is held against the production rules of targets.yaml at once."
+        )
     if run.meta.target.get("kind") == PRODUCTION or not hosts or unguarded_hosts(run):
         return ""
     if all(is_loopback(host) for host in hosts):
         return "Every request stayed on the machine that made the load."
+    if known is None:
+        return (
+            "The target was held against the production rules of targets.yaml before the start, "
+            "and nothing but the machine itself was contacted beside it."
+        )
     return (
-        "The target and every other host are held against the production rules of targets.yaml "
-        "before they are asked; one that matches is refused."
+        "The target and every host that was contacted were held against the production rules of "
+        "targets.yaml, and none matched."
     )

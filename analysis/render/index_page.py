@@ -25,6 +25,10 @@ MOST_POINTS = 30
 """The newest runs of a kind that its chart shows."""
 _GRID = "grid-template-columns: repeat(auto-fill, minmax(min(100%, 380px), 1fr))"
 """These charts are simpler than a report's, so more of them stand side by side."""
+WHOLE_RUNS = (
+    "The figures are those of all requests of a run, its warm-up included; its tier comes from the "
+    "phases that are judged."
+)
 MADE_BY = "Made by otaload from the verdicts of the runs."
 """Every such page says so; a page that does not is another's."""
 _COLUMNS = ("Run", "Tier", *past_runs.COLUMNS[2:10], *past_runs.COLUMNS[11:])
@@ -72,6 +76,8 @@ def html(history: History, *, with_report: frozenset[str]) -> str:
     newest_first = tuple(reversed(history.runs))
     parts = []
     charts = _charts(history.runs)
+    if newest_first:
+        parts.append(element("p", WHOLE_RUNS, class_="quiet"))
     if charts:
         grid = element("div", *charts, class_="charts", style=_GRID)
         parts.append(_section("Trends", grid))

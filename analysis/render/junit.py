@@ -11,7 +11,7 @@ from analysis.render.rows import failure_lines
 from analysis.verdict import EXIT_WARNING, Caution, Check, Outcome, Verdict
 
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-TROUBLED = (Outcome.CRASHED, Outcome.INTERRUPTED, Outcome.INCONCLUSIVE)
+TROUBLED = (Outcome.REFUSED, Outcome.CRASHED, Outcome.INTERRUPTED, Outcome.INCONCLUSIVE)
 
 
 def junit(verdict: Verdict) -> str:

@@ -38,13 +38,16 @@ MAX_COLOUR = QUIET
 STRIP_WIDTH, STRIP_STEP = 0.02, 0.056
 TIER_COLOURS = {Tier.PASS: PASS, Tier.WARNING: WARNING, Tier.FAIL: FAIL}
 SHADES = (
-    (0.0, "to 2 %", 0.16),
-    (0.02, "to 5 %", 0.34),
-    (0.05, "to 12 %", 0.55),
-    (0.12, "to 30 %", 0.78),
+    (0.0, "to 2 %", 0.42),
+    (0.02, "to 5 %", 0.56),
+    (0.05, "to 12 %", 0.7),
+    (0.12, "to 30 %", 0.85),
     (0.30, "more", 1.0),
 )
-"""Of a bin's requests: above which share, what the legend calls it, and how dense it is drawn."""
+"""Of a bin's requests: above which share, what the legend calls it, and how dense it is drawn.
+
+The first shade, of the few requests that are slow, is what a heatmap is looked at for.
+"""
 
 
 @dataclass(frozen=True)

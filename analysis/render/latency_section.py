@@ -23,8 +23,11 @@ from analysis.thresholds import Thresholds
 MOST_ENDPOINTS = 12
 MOST_HEATMAPS = 6
 """A heatmap takes the most room of all charts; the least busy endpoints do without."""
-LEAST_IN_BIN = 10
-"""Requests in the median bin below which a heatmap would show chance and no shape."""
+LEAST_IN_BIN = 80
+"""Requests in the median bin below which a heatmap would show chance and no shape.
+
+Bins are made as wide as 100 on average need, so that the median one may have somewhat fewer.
+"""
 MOST_CURVES = 5
 TABLED = (0.50, 0.90, 0.99, 0.999, 0.9999)
 HEATMAP_TEXT = "the share of each bin's requests"
@@ -64,7 +67,7 @@ def distribution_section(run: Run) -> Markup:
         (
             curve.label,
             *("–" if (ms := curve.at(q)) is None else _ms(ms) for q in TABLED),
-            _ms(float(curve.latency_ms[-1])),
+            _ms(curve.slowest_ms),
         )
         for curve in curves
     ]
@@ -76,8 +79,7 @@ def distribution_section(run: Run) -> Markup:
         "of the whole run, warm-up included; the axis is drawn out towards the slowest",
         lambda: percentile_figure(curves),
         alt="; ".join(
-            f"{curve.label} from {_ms(float(curve.latency_ms[0]))} to "
-            f"{_ms(float(curve.latency_ms[-1]))}"
+            f"{curve.label} from {_ms(float(curve.latency_ms[0]))} to {_ms(curve.slowest_ms)}"
             for curve in curves
         ),
     )

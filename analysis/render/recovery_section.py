@@ -9,6 +9,11 @@ from analysis.render.markup import Markup, element, pairs
 from analysis.render.recovery_chart import recovery_figure
 from analysis.render.section import section
 
+IN_FLIGHT = (
+    "Here a request counts in every second in which it was in flight, so that a slow one weighs "
+    "more than in the checks and the other tables, which count it once."
+)
+
 
 def recovery_section(recovery: Recovery | None) -> Markup:
     """The figures, and a chart zoomed on the burst; nothing for a run without one."""
@@ -17,13 +22,13 @@ def recovery_section(recovery: Recovery | None) -> Markup:
     sentence = f"{recovery.sentence[:1].upper()}{recovery.sentence[1:]}."
     parts = [element("p", sentence)]
     if not recovery.insufficient:
-        text = "of each second"
+        text = "of the requests in flight in each second"
         if recovery.pool_s > 1:
-            text = f"of each second and the {recovery.pool_s - 1} s after it"
+            text += f" and the {recovery.pool_s - 1} s after it"
         chart = figure_element(
             "recovery", "p95 around the burst", text, lambda: recovery_figure(recovery)
         )
-        listed = element("div", pairs(_entries(recovery)))
+        listed = element("div", pairs(_entries(recovery)), element("p", IN_FLIGHT, class_="quiet"))
         parts.append(element("div", chart, listed, class_="charts"))
     return section("Recovery", *parts)
 
@@ -44,7 +49,7 @@ def _entries(recovery: Recovery) -> list[tuple[str, str]]:
         ("Recovery", time),
         ("Load back at the baseline's level", f"{_seconds(burst.back_s - burst.ends_s)} after it"),
         ("Recovery after that", after.removesuffix(" after it")),
-        ("Peak of p95", peak),
+        ("Peak of p95 in flight", peak),
         ("Failures until then", format_count(recovery.failures)),
         ("Area above the band", f"{recovery.area_ms_s:,.0f} ms·s"),
         ("Baseline", f"p95 {format_quantity(recovery.baseline_p95_ms, Unit.MS)} over {baseline}"),

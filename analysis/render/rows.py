@@ -27,6 +27,8 @@ FIGURE_COLUMNS = (
     "Bytes",
     "Requests/s",
 )
+WHOLE_RUN = "Over the whole run, warm-up included; the checks count the judged phases only."
+"""Of the figures of endpoints, whose percentiles need not be those of the checks."""
 MOST_CAUSES = 5
 NO_REQUESTS = "not one request was recorded"
 

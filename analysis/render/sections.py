@@ -22,7 +22,7 @@ from analysis.render.charts import (
 )
 from analysis.render.figure_element import figure_element as _figure
 from analysis.render.markup import Markup, element, joined, table
-from analysis.render.rows import FIGURE_COLUMNS, figure_cells
+from analysis.render.rows import FIGURE_COLUMNS, WHOLE_RUN, figure_cells
 from analysis.runs import Run
 from analysis.thresholds import Thresholds
 
@@ -123,7 +123,7 @@ def endpoints(run: Run) -> Markup:
         return Markup("")
     rows = [(row.endpoint, *_figures(row.figures)) for row in endpoint_figures(run)]
     columns = ("Endpoint", *_COLUMNS)
-    shown = table(columns, rows, numeric=range(1, len(columns)))
+    shown = table(columns, rows, numeric=range(1, len(columns)), caption=WHOLE_RUN)
     retries = int(run.windows.retries.sum())
     if not retries:
         return shown

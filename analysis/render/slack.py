@@ -46,9 +46,9 @@ def slack(verdict: Verdict, *, link: str = "") -> str:
     return _message(f"{MARKS[verdict.tier]} {verdict.scenario}: {verdict.headline}", blocks)
 
 
-def unjudged(run: str, reason: str, *, link: str = "") -> str:
-    """The message that a run has no verdict, and why."""
-    tier, told = Tier.INCONCLUSIVE, "could not be judged"
+def unjudged(run: str, told: str, reason: str, *, link: str = "") -> str:
+    """The message that a run has no verdict: what became of it, and why."""
+    tier = Tier.INCONCLUSIVE
     blocks = [_header(tier, run, told), _section([reason]), *_link_sections(link)]
     return _message(f"{MARKS[tier]} {run}: {told}: {reason}", blocks)
 

@@ -7,7 +7,13 @@ import re
 from analysis.limits import Tier
 from analysis.quantities import format_count, printable
 from analysis.render.console import about, limits_text, meaning, tier_text
-from analysis.render.rows import FIGURE_COLUMNS, NO_REQUESTS, failure_lines, figure_cells
+from analysis.render.rows import (
+    FIGURE_COLUMNS,
+    NO_REQUESTS,
+    WHOLE_RUN,
+    failure_lines,
+    figure_cells,
+)
 from analysis.verdict import Check, Verdict
 
 MARKS = {Tier.PASS: "✅", Tier.WARNING: "⚠️", Tier.FAIL: "❌", Tier.INCONCLUSIVE: "❔"}
@@ -52,7 +58,7 @@ def escape(content: str) -> str:
 def _endpoints(verdict: Verdict) -> list[str]:
     if not verdict.endpoints:
         return []
-    lines = [f"| Endpoint | {' | '.join(FIGURE_COLUMNS)} |"]
+    lines = [WHOLE_RUN, "", f"| Endpoint | {' | '.join(FIGURE_COLUMNS)} |"]
     lines.append(f"|---|{'--:|' * len(FIGURE_COLUMNS)}")
     for row in verdict.endpoints:
         cells = (escape(row.endpoint), *figure_cells(row.figures))

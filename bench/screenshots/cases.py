@@ -128,6 +128,7 @@ def _meta(story: Story) -> dict[str, Any]:
         "api-staging.example.com:443": round(0.8 * requests),
         "cdn-staging.example.com:443": round(0.2 * requests),
     }
+    meta["production_hosts"] = []
     return {**meta, **story.meta}
 
 

@@ -6,6 +6,7 @@ A share counts from a moment ahead, so that all processes change over at the sam
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
@@ -14,7 +15,7 @@ from locust.runners import MasterRunner
 
 from otaload.live.arriving import SHARE, ArrivalPlan, ProcessArrivals
 from otaload.live.scenario import Scenario
-from otaload.live.tail import KEEP_S
+from otaload.live.tail import KEEP_S, forget_beyond
 
 AHEAD_S = 1.0
 """How far ahead a share is dealt, so that it has reached every worker before it counts."""
@@ -118,9 +119,7 @@ class ArrivalRecord:
                 self._missed += missed
                 before = self._seconds.get(row["second"], (0, 0))
                 self._seconds[row["second"]] = before[0] + planned, before[1] + missed
-        newest = max(self._seconds, default=0)
-        for old in [second for second in self._seconds if second < newest - self._keep_s]:
-            del self._seconds[old]
+        forget_beyond(self._seconds, self._keep_s, now_s=time.time())
 
     def missed_ratio(self, first: int, end: int) -> float:
         """The share of the arrivals of the seconds in [first, end) that found no free user."""

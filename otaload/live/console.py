@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
-import sys
 
-from otaload.standard_output import drop_output, write_any_letter
+from otaload.standard_output import flush_output, write_any_letter, write_output
 
 _CHATTER = (
     "Shape test updating",
@@ -38,6 +38,7 @@ def prepare_console() -> None:
     """Silence what Locust says of profiles before it starts, and is not so for ours."""
     logging.getLogger("locust.main").addFilter(_Quiet())
     write_any_letter()
+    atexit.register(flush_output)  # Locust writes until the very end
 
 
 def calm_locust(*, headless: bool) -> None:
@@ -49,8 +50,4 @@ def calm_locust(*, headless: bool) -> None:
 
 def say(text: str) -> None:
     """One line to the console; a run goes on though nobody reads it any more."""
-    try:
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        drop_output()
+    write_output(f"{text}\n")

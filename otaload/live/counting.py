@@ -15,6 +15,7 @@ from otaload.http import Response
 from otaload.live.crashes import is_meant
 from otaload.live.locust_statistics import add_windows, silence_per_request_statistics
 from otaload.record import OTHER, Recorder, Window, WindowKey
+from otaload.record.text import as_text
 from otaload.redaction import Secrets
 
 MAX_HOSTS = 100
@@ -35,6 +36,7 @@ class Counting:
         self.secrets = secrets or Secrets()
         self.recorder = Recorder(clean=self.secrets.redact)
         self.hosts: dict[str, int] = {}
+        self.production_hosts: set[str] = set()
         self.on_new_host: Callable[[str], None] | None = None
         self.crashes = 0
         self.first_crash: str | None = None
@@ -59,6 +61,7 @@ class Counting:
         self._held = []
         self._host_of = {}
         self.hosts = {}
+        self.production_hosts = set()
 
     def take_crashes(self) -> tuple[int, str | None]:
         """How often the test code raised, and the first traceback; both are forgotten here."""
@@ -105,6 +108,8 @@ class Counting:
             start_time = time.time() - latency_ms / 1000.0
         cause = None if exception is None else (str(exception) or type(exception).__name__)
         retry = bool(context) and isinstance(context, dict) and "otaload_retry" in context
+        # Locust takes whatever has a hash for a name.
+        request_type, name = str(request_type), str(name)
         length = int(response_length or 0)
         if isinstance(response, Response):
             self._record(
@@ -173,7 +178,7 @@ class Counting:
     def _count_host(self, url: str) -> None:
         host = self._host_of.get(url)
         if host is None:
-            host = host_in(url)
+            host = as_text(host_in(url))
             if len(self._host_of) < MAX_URLS and len(url) <= MAX_URL_LENGTH:
                 self._host_of[url] = host
         if not host:
@@ -191,6 +196,13 @@ class Counting:
         name = name if len(name) <= MAX_HOST_LENGTH else OTHER
         self.hosts[name] = self.hosts.get(name, 0) + count
 
+    def add_production_host(self, host: str) -> None:
+        """Keep that a host which was contacted is production, up to the same bound."""
+        if len(self.production_hosts) < MAX_HOSTS and len(host) <= MAX_HOST_LENGTH:
+            self.production_hosts.add(host)
+        else:
+            self.production_hosts.add(OTHER)
+
     def on_user_error(
         self, exception: BaseException, tb: TracebackType | None, **_ignored: Any
     ) -> None:
@@ -204,8 +216,20 @@ class Counting:
         self._last_crash = error
         self.crashes += 1
         if self.first_crash is None:
-            lines = "".join(traceback.format_exception(error))
-            self.first_crash = self.secrets.redact(lines)[-MAX_TRACEBACK_LENGTH:]
+            lines = as_text("".join(traceback.format_exception(error)))
+            self.first_crash = without_middle(self.secrets.redact(lines))
+
+
+def without_middle(text: str) -> str:
+    """A traceback of bounded length: a long message or a deep recursion is cut in the middle.
+
+    What was raised stands between the last frame and the message, both of which may be long.
+    """
+    if len(text) <= MAX_TRACEBACK_LENGTH:
+        return text
+    half = MAX_TRACEBACK_LENGTH // 2
+    head, tail = text[:half], text[-half:]
+    return f"{head.rpartition(chr(10))[0] or head}\n…\n{tail.partition(chr(10))[2] or tail}"
 
 
 def host_in(url: str) -> str:

@@ -31,6 +31,7 @@ from locust.user.task import TaskSet
 from otaload.live.console import say
 from otaload.live.options import ROOT
 from otaload.redaction import Secrets
+from otaload.standard_output import write_error
 
 CRASHED = 107
 
@@ -96,7 +97,7 @@ def _watch_greenlets(note: Note, secrets: Secrets) -> None:
         note(value.with_traceback(trace))
         # As gevent tells it, less what must not be told.
         lines = traceback.format_exception(kind, value, trace)
-        sys.stderr.write(secrets.redact(f"{''.join(lines)}{context!r} failed\n"))
+        write_error(secrets.redact(f"{''.join(lines)}{context!r} failed\n"))
 
     hub.handle_error = see
 
@@ -108,7 +109,7 @@ def _watch_threads(note: Note, secrets: Secrets) -> None:
         note(given.exc_value)
         name = given.thread.name if given.thread else "a thread"
         lines = traceback.format_exception(given.exc_value)
-        sys.stderr.write(secrets.redact(f"Exception in {name}:\n{''.join(lines)}"))
+        write_error(secrets.redact(f"Exception in {name}:\n{''.join(lines)}"))
 
     threading.excepthook = see
 
@@ -157,9 +158,9 @@ def tell_uncaught(secrets: Secrets) -> None:
 
     def see(kind: type[BaseException], value: BaseException, trace: TracebackType | None) -> None:
         lines = traceback.format_exception(kind, value, trace)
-        sys.stderr.write(secrets.redact("".join(lines)))
+        write_error(secrets.redact("".join(lines)))
         if is_import_of_test_code(trace):
-            sys.stderr.write("otaload: error: the locustfile cannot be loaded; nothing was run\n")
+            write_error("otaload: error: the locustfile cannot be loaded; nothing was run\n")
             sys.exit(CRASHED)
 
     sys.excepthook = see

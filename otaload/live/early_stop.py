@@ -110,8 +110,8 @@ def early_stop_of(plan: Plan, note: Callable[[str], None]) -> EarlyStop | None:
         return None
 
     def on_stop(reason: str) -> None:
-        say(f"otaload: the soak is stopped early: {reason}")
         shape.end("stopped early")
+        say(f"otaload: the soak is stopped early: {reason}")
 
     return EarlyStop(
         lambda at_s: ask_process(plan.run.path, at_s),

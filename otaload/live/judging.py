@@ -11,9 +11,10 @@ import sys
 from pathlib import Path
 
 from otaload.slack import WEBHOOK
+from otaload.standard_output import flush_output, write_error
 
-INCONCLUSIVE = 91
-VERDICT_CODES = frozenset({0, 90, INCONCLUSIVE, 99, 105, 107})
+INCONCLUSIVE, REFUSED = 91, 92
+VERDICT_CODES = frozenset({0, 90, INCONCLUSIVE, REFUSED, 99, 105, 107})
 TIMEOUT_S = 600.0
 
 
@@ -30,16 +31,16 @@ def judge_in_process(run: Path, *, fail_on_warning: bool) -> int:
         command.append("--fail-on-warning")
     if os.environ.get(WEBHOOK, "").strip():
         command.append("--notify")
-    sys.stdout.flush()
+    flush_output()
     try:
         # In a session of its own: Ctrl-C in a terminal must not cost a finished run its verdict.
         code = subprocess.run(  # noqa: S603 -- our own command
             command, check=False, timeout=TIMEOUT_S, start_new_session=True
         ).returncode
     except (OSError, subprocess.TimeoutExpired) as error:
-        sys.stderr.write(f"otaload: error: {run}: could not be judged ({error})\n")
+        write_error(f"otaload: error: {run}: could not be judged ({error})\n")
         return INCONCLUSIVE
     if code not in VERDICT_CODES:
-        sys.stderr.write(f"otaload: error: {run}: judging ended with code {code}\n")
+        write_error(f"otaload: error: {run}: judging ended with code {code}\n")
         return INCONCLUSIVE
     return code

@@ -18,6 +18,7 @@ from locust.util.timespan import parse_timespan
 from otaload import targets
 from otaload.errors import ConfigurationError
 from otaload.live.panel import has_terminal
+from otaload.standard_output import write_error
 
 ROOT = Path(__file__).resolve().parents[2]
 """The project's checkout: where `thresholds.yaml`, `targets.yaml` and `reports/` stand."""
@@ -179,7 +180,7 @@ def read_settings(options: argparse.Namespace) -> Settings:
 
 
 def _end_with_104(message: str) -> NoReturn:
-    sys.stderr.write(f"otaload: error: {message}; see --help\n")
+    write_error(f"otaload: error: {message}; see --help\n")
     sys.exit(ConfigurationError.exit_code)
 
 

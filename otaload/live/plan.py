@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from argparse import Namespace
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from locust import FastHttpUser, HttpUser
 from locust.env import Environment
@@ -55,6 +55,9 @@ def make_plan(environment: Environment, options: Namespace, *, standing: Aim | N
     """
     scenario = scenario_of(environment)
     settings = read_settings(options)
+    if scenario.shape is None and environment.shape_class is not None:
+        # Locust does not end a shape by --run-time; somebody else's ends when it says so.
+        settings = replace(settings, run_time_s=None)
     _plan_shape(scenario, settings, options)
     thresholds = load_thresholds(settings.thresholds_path)
     _check_endpoints(scenario, thresholds, settings)

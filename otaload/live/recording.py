@@ -109,12 +109,17 @@ class Recording:
             except StagingError as error:
                 self._on_trouble(f"the embedded service was lost: {error}")
         self._counting.reset()
-        self._counting.on_new_host = lambda host: setup.check_host(host, self._on_refusal)
+        self._counting.on_new_host = lambda host: setup.check_host(
+            host,
+            on_production=self._counting.add_production_host,
+            on_refusal=self._on_refusal,
+        )
         try:
             self.plan.run.write_meta(start=self.start_s)
         except OSError as error:
             self._disk_trouble(error)
         self._sampler.start()
+        self._flusher.link_exception(self._on_broken)
         self._flusher.start()
         say(f"otaload: recording to {self.plan.run.path}")
         self._display.open(self.start_s)
@@ -128,6 +133,8 @@ class Recording:
             self._counting.first_crash = self._secrets.redact(report.first_crash)
         for host, count in report.hosts.items():
             self._counting.add_host(host, count)
+        for host in report.production_hosts:
+            self._counting.add_production_host(host)
         self._gathering.add(report)
         if report.refused:
             self._on_refusal(report.refused)
@@ -148,7 +155,17 @@ class Recording:
         self._crew.drain()
 
     def finish(self, *, interrupted: str | None, refused: str | None) -> None:
-        """Write what is left, and close the run."""
+        """Write what is left, and close the run; where that breaks, it stays incomplete."""
+        try:
+            self._finish(interrupted=interrupted, refused=refused)
+        except Exception as error:
+            self._break_off("closing the run", error)
+            self._write_end(end=time.time(), **self._process_books(), notes=self._notes)
+        self.plan.run.close()
+        self._counting.take_crashes()
+        locust_log.unhandled_greenlet_exception = False
+
+    def _finish(self, *, interrupted: str | None, refused: str | None) -> None:
         self._flusher.kill()
         self._disk.close()
         self._meta.close()
@@ -171,21 +188,20 @@ class Recording:
         self._write_end(
             end=end_s,
             ended=ended,
-            interrupted=interrupted or ("refused" if refused else None),
+            interrupted=ended if refused else interrupted,
+            refusal=refused,
             **self._process_books(),
             **self._steering.as_json(end_s),
             service_counters=counters,
-            notes=[*self._notes, *self._closing_notes(refused)],
+            notes=[*self._notes, *self._closing_notes()],
             complete=not self._disk.failed,
         )
-        self.plan.run.close()
-        self._counting.take_crashes()
-        locust_log.unhandled_greenlet_exception = False
 
     def _process_books(self) -> dict[str, Any]:
         return {
             "crashes": self._crashes(),
             "hosts": self._counting.hosts,
+            "production_hosts": sorted(self._counting.production_hosts),
             "workers": self._crew.ledger.as_json(),
             "processes": max(1, len(self._crew.ledger.workers)),
         }
@@ -262,6 +278,17 @@ class Recording:
                 self._arrivals.update(self._master, self._crew.at_work(), now_s=now_s)
             self._tell_at_once()
             self._display.show(now_s)
+
+    def _on_broken(self, flusher: gevent.Greenlet[[], None]) -> None:
+        """Nothing is flushed or watched any more: the run ends, and stays incomplete."""
+        self._break_off("recording", flusher.exception)
+
+    def _break_off(self, doing: str, error: BaseException | None) -> None:
+        """Note that a part of recording has failed, which no verdict takes for a good run."""
+        self._disk.failed = True
+        note = f"{doing} broke ({type(error).__name__}: {error})"
+        self._notes.append(f"{note}: what came after may be missing")
+        self._on_trouble(self._secrets.redact(note))
 
     def _remember(self, windows: list[tuple[WindowKey, Window]]) -> None:
         self._tail.add(windows)
@@ -350,7 +377,7 @@ class Recording:
         crashes = crashes or int(bool(locust_log.unhandled_greenlet_exception))
         return {"count": crashes, "first": self._counting.first_crash}
 
-    def _closing_notes(self, refused: str | None) -> list[str]:
+    def _closing_notes(self) -> list[str]:
         notes = [*self._crew.ledger.notes(), *self._steering.notes()]
         if locust_log.unhandled_greenlet_exception and self._counting.first_crash is None:
             notes.append("an exception outside the users was raised; locust's log has it")
@@ -361,4 +388,4 @@ class Recording:
         folded += self._gathering.names.folded
         if folded:
             notes.append(f"{folded} requests beyond the bound on names are counted as other")
-        return [*notes, refused] if refused else notes
+        return notes

@@ -17,6 +17,7 @@ import orjson
 from otaload import __version__
 from otaload.record import WindowKey
 from otaload.record.packing import FORMAT, PackedWindow, from_wire, to_wire
+from otaload.record.text import dump_json
 
 REPORT = "otaload_report"
 DRAIN = "otaload_drain"
@@ -37,6 +38,7 @@ class Report:
     windows: list[tuple[WindowKey, PackedWindow]]
     health: list[dict[str, Any]]
     hosts: dict[str, int] = field(default_factory=dict)
+    production_hosts: list[str] = field(default_factory=list)
     folded: int = 0
     crashes: int = 0
     first_crash: str | None = None
@@ -56,7 +58,7 @@ def pack(report: Report) -> bytes:
     """A report as bytes: a frame, the fields as JSON, the buckets of the windows."""
     fields = {name: getattr(report, name) for name in report.__dataclass_fields__}
     fields["windows"], buckets = to_wire(report.windows)
-    head = orjson.dumps(fields)
+    head = dump_json(fields)
     checksum = zlib.crc32(buckets, zlib.crc32(head, len(head)))
     return b"".join((FORMAT, _FRAME.pack(checksum, len(head)), head, buckets))
 
@@ -101,6 +103,7 @@ def _check(report: Report) -> None:
         "sent_s": _is_number(report.sent_s),
         "heard_s": report.heard_s is None or _is_number(report.heard_s),
         "hosts": type(report.hosts) is dict and all(map(_is_count, report.hosts.values())),
+        "production_hosts": _is_texts(report.production_hosts),
         "health": type(report.health) is list and all(map(_is_row, report.health)),
     }
     wrong = [name for name, right in kinds.items() if not right]
@@ -114,6 +117,10 @@ def _is_count(value: object) -> bool:
 
 def _is_number(value: object) -> bool:
     return type(value) in (int, float) and math.isfinite(float(value))  # type: ignore[arg-type]
+
+
+def _is_texts(value: object) -> bool:
+    return type(value) is list and all(type(item) is str for item in value)
 
 
 def _is_row(row: object) -> bool:

@@ -15,7 +15,7 @@ from locust.env import Environment
 from locust.runners import MasterRunner
 
 from analysis.thresholds import load_thresholds
-from otaload.errors import OtaloadError, RefusedError
+from otaload.errors import OtaloadError
 from otaload.live.aim import Aim
 from otaload.live.console import say
 from otaload.live.context import secrets_of
@@ -40,7 +40,6 @@ class Finished:
     """A run that has ended; `code` is its exit code once it is judged."""
 
     path: Path
-    refused: bool
     fail_on_warning: bool
     code: int | None = None
 
@@ -126,8 +125,8 @@ class Session:
             except OtaloadError as error:
                 # Started by what has no form that could have shown it.
                 self.failed = error.exit_code
-                say(f"otaload: error: {self.secrets.redact(str(error))}")
                 gevent.spawn(self.stop)
+                say(f"otaload: error: {self.secrets.redact(str(error))}")
                 return
         assert self._plan is not None
         if self._plan.aim is not None:
@@ -197,7 +196,7 @@ class Session:
                 return
             if self._interrupted is None and recording.ended_early():
                 self._interrupted = "the test code" if self.headless else "the web UI"
-            self.last = Finished(plan.run.path, bool(self._refused), plan.settings.fail_on_warning)
+            self.last = Finished(plan.run.path, plan.settings.fail_on_warning)
             recording.finish(interrupted=self._interrupted, refused=self._refused)
             self._recording = self._plan = None
         if not self.headless:
@@ -213,8 +212,7 @@ class Session:
             return None
         with self._judging:
             if run.code is None:
-                code = judge_in_process(run.path, fail_on_warning=run.fail_on_warning)
-                run.code = RefusedError.exit_code if run.refused else code
+                run.code = judge_in_process(run.path, fail_on_warning=run.fail_on_warning)
             return run.code
 
     def take_late_crashes(self) -> int | None:
@@ -280,7 +278,7 @@ class Session:
         if self._plan is not None:
             # Planned and never begun: an empty run is judged, and is no pass.
             plan, self._plan = self._plan, None
-            self.last = Finished(plan.run.path, bool(self._refused), plan.settings.fail_on_warning)
+            self.last = Finished(plan.run.path, plan.settings.fail_on_warning)
             plan.run.write_meta(ended="never started")
             plan.run.close()
         self._adopt(None)
@@ -304,6 +302,6 @@ class Session:
         gevent.spawn(self.stop)
 
     def _on_trouble(self, reason: str) -> None:
-        say(f"otaload: error: {reason}")
         self.interrupt(reason)
         gevent.spawn(self.stop)
+        say(f"otaload: error: {reason}")

@@ -92,18 +92,26 @@ class Setup:
 
         attach(environment, context, guard)
 
-    def check_host(self, host: str, on_refusal: Callable[[str], None]) -> None:
+    def check_host(
+        self,
+        host: str,
+        *,
+        on_production: Callable[[str], None],
+        on_refusal: Callable[[str], None],
+    ) -> None:
         """Hold a host that was contacted against the same rule.
 
         The only one that is left for clients that do not ask the guard, such as Locust's own.
         """
-        check = connect_guard(
-            self.targets, scenario=self.scenario, allowed=self.allowed_on_production
-        )
-        parts = urlsplit(f"//{host}")
         try:
-            check(parts.hostname or "", parts.port or 0)
-        except RefusedError as error:
-            on_refusal(str(error))
+            hostname = urlsplit(f"//{host}").hostname or ""
         except ValueError:
             return  # no host that could be contacted
+        if not self.targets.is_production(hostname):
+            return
+        on_production(host)
+        if not self.allowed_on_production:
+            on_refusal(
+                f"{host}, which is production, was contacted by a client that does not ask first; "
+                f"{self.scenario} was ended"
+            )

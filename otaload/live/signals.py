@@ -17,6 +17,8 @@ from otaload.live.session import Session
 from otaload.live.worker import WorkerSession
 
 INTERRUPTED = 105
+_HANGUP = signal.SIGHUP.name
+"""Never a second signal: shell and kernel each send one when the terminal closes."""
 
 
 class Interrupts:
@@ -34,11 +36,15 @@ class Interrupts:
     def _on_signal(self, name: str) -> None:
         session = self._session
         if self._seen:
-            say(f"otaload: {name} again: ending at once")
-            session.abandon(name, code=INTERRUPTED)
-            for child in psutil.Process().children():
-                child.kill()
-            os._exit(INTERRUPTED)
+            if name == _HANGUP:
+                return
+            try:
+                session.abandon(name, code=INTERRUPTED)
+                say(f"otaload: {name} again: ended at once")
+            finally:
+                for child in psutil.Process().children():
+                    child.kill()
+                os._exit(INTERRUPTED)
         self._seen = True
         if not session.running:
             if session.headless and session.last is None:
@@ -47,8 +53,9 @@ class Interrupts:
                 sys.exit(INTERRUPTED)
         else:
             session.interrupt(name)
+            stopping = gevent.spawn(session.stop)
             say(f"otaload: {name}: requests in flight may finish (once more to end at once)")
-            session.stop()
+            stopping.join()
         if session.environment.web_ui is not None:
             session.environment.web_ui.stop()
 
@@ -67,10 +74,12 @@ class WorkerInterrupts:
     def install(self) -> None:
         """Take the signals over."""
         for number in _signals():
-            gevent.signal_handler(number, self._on_signal)
+            gevent.signal_handler(number, self._on_signal, signal.Signals(number).name)
 
-    def _on_signal(self) -> None:
+    def _on_signal(self, name: str) -> None:
         if self._seen:
+            if name == _HANGUP:
+                return
             os._exit(INTERRUPTED)
         self._seen = True
         self._session.leave()

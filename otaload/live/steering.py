@@ -116,8 +116,8 @@ class Steering:
         if seeker.search.outcome is not None:
             shape.end(self._ended_by_itself())
         if told is not None or seeker.search.outcome is not None:
-            say(f"otaload: {told or seeker.ending}")
             self._on_played(self._searched(now_s))
+            say(f"otaload: {told or seeker.ending}")
 
     def _watch_abort(self, now_s: float) -> None:
         """End the run if an abort rule fires; what already ends is not ended once more."""
@@ -134,11 +134,11 @@ class Steering:
         )
         if self._aborted is None:
             return
-        say(f"otaload: aborted: {self._aborted.reason}")
         if shape is not None:
             shape.end("aborted")
         else:
             self._on_abort()
+        say(f"otaload: aborted: {self._aborted.reason}")
 
     def _ended_by_itself(self) -> str:
         """How a run ended that nobody interrupted."""

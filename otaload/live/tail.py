@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from otaload.record import Window, WindowKey
 
+AHEAD_S = 60
 KEEP_S = 120
 """Enough for the progress line and for the slices of a breakpoint run."""
 
@@ -13,8 +16,9 @@ KEEP_S = 120
 class Tail:
     """Windows of the last `keep_s` seconds, merged over workers."""
 
-    def __init__(self, *, keep_s: int = KEEP_S) -> None:
+    def __init__(self, *, keep_s: int = KEEP_S, clock: Callable[[], float] = time.time) -> None:
         self.keep_s = keep_s
+        self._clock = clock
         self._seconds: dict[int, dict[str, Window]] = {}
         self.endpoints: set[str] = set()
         self.requests = 0
@@ -31,9 +35,7 @@ class Tail:
                 second[key.endpoint] += window
             else:
                 second[key.endpoint] = Window() + window
-        newest = max(self._seconds, default=0)
-        for old in [s for s in self._seconds if s < newest - self.keep_s]:
-            del self._seconds[old]
+        forget_beyond(self._seconds, self.keep_s, now_s=self._clock())
 
     @property
     def oldest_kept(self) -> int:
@@ -51,6 +53,18 @@ class Tail:
             for endpoint, window in self._seconds.get(second, {}).items():
                 merged.setdefault(endpoint, Window()).__iadd__(window)
         return merged
+
+
+def forget_beyond(seconds: dict[int, Any], keep_s: int, *, now_s: float) -> None:
+    """Forget the seconds that are more than `keep_s` older than the newest one.
+
+    Those that lie far ahead go, too, and are no newest: a client may tell another time, and a clock
+    may be set back.
+    """
+    latest = now_s + AHEAD_S
+    newest = max((second for second in seconds if second <= latest), default=0)
+    for second in [s for s in seconds if not newest - keep_s <= s <= latest]:
+        del seconds[second]
 
 
 def merge(windows: Iterable[Window]) -> Window:

@@ -25,6 +25,7 @@ from otaload.live.crashes import (
     tell_uncaught,
     watch_test_code,
 )
+from otaload.live.defusing import defuse_output
 from otaload.live.forked import end_forked_workers_at_exit
 from otaload.live.judging import INCONCLUSIVE
 from otaload.live.last_words import hear_workers_out, speak_last
@@ -35,13 +36,16 @@ from otaload.live.session import Session
 from otaload.live.signals import Interrupts, WorkerInterrupts
 from otaload.live.strangers import endure_strange_bytes, endure_strange_messages
 from otaload.live.stuck_users import StuckUsers
+from otaload.live.telling import name_of, tell_unstarted
 from otaload.live.worker import WorkerSession, hold_users_until_ready
 from otaload.redaction import Secrets
+from otaload.standard_output import write_error
 
 
 def on_parser(parser: ArgumentParser, **_: Any) -> None:
     """Locust builds its command line."""
     add_options(parser)
+    defuse_output(os.environ)
     prepare_console()
 
 
@@ -83,14 +87,15 @@ def _own_runs(environment: Environment, runner: Any, web_ui: Any) -> None:
         session = Session(environment)
         # Before anything is started that a signal would leave behind.
         Interrupts(session).install()
-        autostart = bool(environment.parsed_options and environment.parsed_options.autostart)
-        if web_ui is None or autostart:
+        if _is_unattended(environment, web_ui):
             atexit.register(session.discard)
             session.prepare()
         else:
             session.offer_target()
     except OtaloadError as error:
-        sys.stderr.write(f"otaload: error: {secrets_of(environment).redact(str(error))}\n")
+        write_error(f"otaload: error: {secrets_of(environment).redact(str(error))}\n")
+        if _is_unattended(environment, web_ui):
+            tell_unstarted(name_of(environment.parsed_options), str(error))
         sys.exit(error.exit_code)
     calm_locust(headless=session.headless)
     runner.register_message(REPORT, session.on_report)
@@ -111,7 +116,14 @@ def _own_runs(environment: Environment, runner: Any, web_ui: Any) -> None:
         from otaload.live.webui import extend
 
         extend(web_ui, environment, session)
-    watch_test_code(_refusing_while_set_up(session.counting.note_crash), session.secrets)
+    name = name_of(environment.parsed_options) if _is_unattended(environment, web_ui) else None
+    watch_test_code(_refusing_while_set_up(session.counting.note_crash, name), session.secrets)
+
+
+def _is_unattended(environment: Environment, web_ui: Any) -> bool:
+    """Whether a run begins by itself, without anybody at a form who would see why it does not."""
+    options = environment.parsed_options
+    return web_ui is None or bool(options and options.autostart)
 
 
 def _once(act: Callable[[], None]) -> Callable[..., None]:
@@ -159,10 +171,11 @@ def _conclude_late(session: Session) -> None:
         sys.exit(code)
 
 
-def _refusing_while_set_up(note: Note) -> Note:
+def _refusing_while_set_up(note: Note, name: str | None) -> Note:
     """End the process where a listener raises while Locust is being set up.
 
-    Locust would end as well, with a code that says nothing.
+    Locust would end as well, with a code that says nothing. Those who wait for the verdict of the
+    run of that name are told.
     """
     setting_up = True
 
@@ -173,6 +186,8 @@ def _refusing_while_set_up(note: Note) -> Note:
     def see(error: BaseException) -> None:
         note(error)
         if setting_up and not is_meant(error):
+            if name is not None:
+                tell_unstarted(name, f"the test code raised ({type(error).__name__})")
             refuse_to_start(error)
 
     gevent.spawn(done)  # runs once Locust has set everything up and waits for the first time

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 import time
 from typing import Any
 
@@ -27,6 +26,7 @@ from otaload.live.master_watch import MasterWatch
 from otaload.live.reports import DRAIN, REPORT, Report, pack
 from otaload.live.setup import Setup
 from otaload.record.packing import pack_window
+from otaload.standard_output import write_error
 
 REPORT_S = 1.0
 LEAVE_S = 5.0
@@ -113,7 +113,11 @@ class WorkerSession:
         self.refused = None
         index = max(0, self.runner.worker_index)
         setup.apply(self.environment, worker_index=index, on_refusal=self._on_refusal)
-        self.counting.on_new_host = lambda host: setup.check_host(host, self._on_refusal)
+        self.counting.on_new_host = lambda host: setup.check_host(
+            host,
+            on_production=self.counting.add_production_host,
+            on_refusal=self._on_refusal,
+        )
         self._arrivals.begin(setup.arrivals)
         self._run = setup.run
         self._sequence = 0
@@ -147,6 +151,7 @@ class WorkerSession:
                 windows=[(key, pack_window(window)) for key, window in windows],
                 health=self._sampler.take(),
                 hosts=hosts,
+                production_hosts=sorted(counting.production_hosts),
                 folded=counting.recorder.folded,
                 crashes=counting.crashes,
                 first_crash=counting.first_crash,
@@ -171,7 +176,7 @@ class WorkerSession:
         hear_time(msg.data.get("time"))
 
     def _on_master_lost(self, reason: str) -> None:
-        sys.stderr.write(f"otaload: error: {reason}; this worker ends\n")
+        write_error(f"otaload: error: {reason}; this worker ends\n")
         self.environment.process_exit_code = INCONCLUSIVE
         self.drain()
         self.runner.quit()
@@ -208,7 +213,7 @@ class WorkerSession:
 
     def end_without_users(self, stuck: int) -> None:
         """End the process, because users do not end; its last report stays missing."""
-        sys.stderr.write(f"otaload: error: {stuck} users did not end; this worker ends\n")
+        write_error(f"otaload: error: {stuck} users did not end; this worker ends\n")
         os._exit(INCONCLUSIVE)
 
     def tell_late_crashes(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from otaload.record.names import MAX_CAUSES, MAX_ENDPOINTS, OTHER, Names
+from otaload.record.text import as_text
 from otaload.record.window import Window, WindowKey
 
 MAX_TEXT_LENGTH = 200
@@ -116,10 +117,5 @@ class Recorder:
 
     def _shown(self, text: str) -> str:
         """A name as it is written: cleaned, then cut, so that no part of a secret is left."""
-        text = self._clean(_as_text(text[:MAX_CLEANED_LENGTH]))
+        text = self._clean(as_text(text[:MAX_CLEANED_LENGTH]))
         return text if len(text) <= MAX_TEXT_LENGTH else text[: MAX_TEXT_LENGTH - 1] + "…"
-
-
-def _as_text(text: str) -> str:
-    """A lone surrogate fits into no file; it is shown as a question mark instead."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()

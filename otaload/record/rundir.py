@@ -25,6 +25,7 @@ from typing import IO, Any, Self
 import orjson
 
 from otaload.errors import ConfigurationError, RunUnreadableError
+from otaload.record.text import dump_json
 from otaload.record.window import Window, WindowKey, window_to_json
 
 FORMAT_VERSION = 1
@@ -91,7 +92,7 @@ class RunDirectory:
 
     def append_users(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Append the rows of users and generator health, one line each."""
-        self._write(self._users, [orjson.dumps(dict(row), option=_LINE) for row in rows])
+        self._write(self._users, [dump_json(row, _LINE) for row in rows])
 
     def write_meta(self, **changes: Any) -> None:
         """Write `run.json` anew, whole or not at all."""
@@ -164,7 +165,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     That holds after a power cut as well, so it takes as long as the disk does.
     """
     draft = path.with_name(path.name + ".draft")
-    _write_synced(draft, orjson.dumps(content, option=orjson.OPT_INDENT_2 | _LINE))
+    _write_synced(draft, dump_json(content, orjson.OPT_INDENT_2 | _LINE))
     draft.replace(path)
     _sync_directory(path.parent)
 

@@ -14,15 +14,18 @@ from synthetic_runs import write_run as write
 
 from analysis.distribution import PercentileCurve, endpoint_curves, hour_curves, percentile_curve
 from analysis.drift import run_drift
+from analysis.figures import endpoint_figures
 from analysis.latency_bins import LatencyBins, heatmap, latency_bins
 from analysis.levels import Drift
 from analysis.limits import Bound, Limits, Tier
 from analysis.meta import Stage
 from analysis.metrics import cause_series
+from analysis.quantities import Unit, format_quantity
 from analysis.render.chart_style import style, svg
 from analysis.render.charts import cause_bands, causes_figure
 from analysis.render.drift_chart import drift_figure, drift_line
 from analysis.render.latency_chart import heatmap_figure, latency_figure, tier_bands
+from analysis.render.latency_section import distribution_section
 from analysis.render.percentile_chart import percentile_figure, slower
 from analysis.render.phase_marks import PhaseSpan, phase_spans
 from analysis.runs import load_run
@@ -118,24 +121,44 @@ def counts_of(latencies_ms: list[float]) -> Any:
 
 
 def test_the_curve_reaches_from_the_fastest_to_the_slowest() -> None:
-    curve = percentile_curve("x", counts_of([float(ms) for ms in range(1, 1001)]))
+    curve = percentile_curve("x", counts_of([float(ms) for ms in range(1, 1001)]), 1_000_000)
 
     assert curve is not None
     assert curve.n == 1000
     assert curve.quantiles[0] == 0
     assert curve.quantiles[-1] == pytest.approx(0.999)
-    for quantile in (0.5, 0.9, 0.99):
-        assert curve.at(quantile) == pytest.approx(1000 * quantile, rel=0.02)
+    for quantile in (0.5, 0.9, 0.99, 0.999):
+        assert curve.at(quantile) == pytest.approx(1000 * quantile, rel=0.0039)
+    assert curve.slowest_ms == 1000
     assert curve.at(0.9999) is None  # which no request of a thousand lies beyond
     assert (np.diff(curve.latency_ms) >= 0).all()
 
 
 def test_a_single_request_is_a_point_and_none_is_no_curve() -> None:
-    one = percentile_curve("x", counts_of([40.0]))
+    one = percentile_curve("x", counts_of([40.0]), 40_000)
 
     assert one is not None
     assert one.latency_ms == pytest.approx([40], rel=0.004)
-    assert percentile_curve("x", counts_of([])) is None
+    assert percentile_curve("x", counts_of([]), 0) is None
+
+
+def test_the_table_beside_the_curves_agrees_with_the_figures_of_the_endpoints(
+    tmp_path: Path,
+) -> None:
+    def two_humps(t: int, n: int, rng: Any) -> Any:
+        values = np.exp(rng.normal(4, 1, n))
+        return np.append(values[1:], 9123.456) if t == 33 else values
+
+    run = load_run(write(tmp_path, {CHECK: Traffic(40, two_humps)}))
+    (curve,) = endpoint_curves(run, most=2)
+    (row,) = endpoint_figures(run)
+
+    assert (curve.at(0.5), curve.at(0.9)) == (row.figures.p50_ms, row.figures.p90_ms)
+    assert curve.at(0.99) == row.figures.p99_ms
+    assert curve.slowest_ms == row.figures.max_ms == 9123.456
+    shown = distribution_section(run)
+    assert "9123 ms</td>" in shown
+    assert f"{format_quantity(row.figures.p99_ms or 0, Unit.MS)}</td>" in shown
 
 
 def test_the_axis_gives_each_nine_the_same_room() -> None:
@@ -157,7 +180,8 @@ def test_the_chart_has_a_line_for_each_endpoint_and_one_for_all(tmp_path: Path) 
 
 
 def test_names_are_drawn_as_they_are(tmp_path: Path) -> None:
-    curve = PercentileCurve("_$x$ <b>", 2, np.array([0, 0.5]), np.array([1.0, 2.0]))
+    quantiles, latency_ms = np.array([0, 0.5]), np.array([1.0, 2.0])
+    curve = PercentileCurve("_$x$ <b>", 2, quantiles, latency_ms, np.ones(2, np.int64), 2.0)
     _, text = drawn_with("t", lambda: percentile_figure([curve]))
 
     assert "_$x$ &lt;b&gt; (2)</text>" in text

@@ -457,6 +457,7 @@ def test_junit_is_read_by_a_consumer_of_it(tmp_path):
         ({"interrupted": "SIGTERM"}, "interrupted"),
         ({"complete": False}, "inconclusive"),
         ({"crashes": {"count": 1, "first": HOSTILE}}, "crashed"),
+        ({"ended": "refused", "refusal": HOSTILE}, "refused"),
     ],
 )
 def test_a_run_that_cannot_be_judged_is_an_error_to_a_consumer_of_junit(tmp_path, changes, kind):

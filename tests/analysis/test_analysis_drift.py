@@ -9,6 +9,7 @@ import pytest
 from synthetic_runs import START_S, smoke_meta
 
 from analysis.drift import Drift, drift_check, estimate_drift, steady_end_s
+from analysis.drift_course import drift_told, since_s
 from analysis.judge import judge
 from analysis.limits import DRIFT, Tier
 from analysis.measured import Endpoint
@@ -71,6 +72,36 @@ def test_a_leak_is_measured_between_the_middles_of_its_end_hours(rise, tier):
     assert drift.low_ratio < rise < drift.high_ratio
     assert drift.trend_p < 0.001
     assert drift_check(LIMITS, drift, 1).tier is tier
+
+
+def test_a_leak_that_fails_is_told_from_what_to_what_and_since_when():
+    # 50 ms in the middle of the first hour, which is at 45 min, and twice that in the last.
+    first_s, last_s = 900 + 1800, HOURS_8 - 1800
+    drift = drift_of(soak(lambda t: 50 * (1 + (t - first_s) / (last_s - first_s)), sigma=0.01))
+    check = drift_check(LIMITS, drift, 1)
+    above_s = since_s(drift, 0.5)
+
+    assert above_s == pytest.approx((first_s + last_s) / 2, abs=300)
+    assert drift_told(check, drift) == (
+        "the p99 level of all requests went from 51.2 ms in the first hour to 102 ms in the last; "
+        "it stayed above +50 % from about 4 h 15 min on"
+    )
+    assert since_s(drift, 1.5) is None  # which the drift never reached
+
+
+def test_a_wave_that_ebbed_away_is_not_since_when():
+    def level(t):
+        return 100 if 2 * 3600 < t < 4 * 3600 or t > 6 * 3600 else 50
+
+    assert since_s(drift_of(soak(level)), 0.5) == pytest.approx(6 * 3600, abs=600)
+
+
+def test_a_drift_that_passes_or_has_no_estimate_is_not_told():
+    sound = drift_of(soak(lambda t: 50))
+    short = drift_of(soak(lambda t: 50, duration_s=3 * 3600), duration_s=3 * 3600)
+
+    for drift in (sound, short):
+        assert drift_told(drift_check(LIMITS, drift, 1), drift) == ""
 
 
 def test_an_incident_in_the_last_hour_is_no_drift():
@@ -143,7 +174,7 @@ def test_a_drift_that_may_be_none_decides_no_short_run(low, indicative, informat
     )
     check = drift_check(LIMITS, drift, 1)
     assert (check.tier, check.informational) == (Tier.WARNING, informational)
-    assert ("its drift may be as low as -5%" in check.proof) is informational
+    assert ("its drift may be as low as -5 %" in check.proof) is informational
 
 
 def test_a_soak_of_no_length_is_insufficient():

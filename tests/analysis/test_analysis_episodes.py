@@ -54,10 +54,13 @@ def test_one_slow_stretch_is_told_from_its_begin_to_its_end(tmp_path: Path) -> N
     assert check.tier is Tier.FAIL
     assert when(found) == [(30, 60)]
     assert found is not None
-    assert told(check, found) == f"p95 of {CHECK} was above 2000 ms from 30 s to 1 min"
+    assert told(check, found) == (
+        f"p95 of {CHECK} was above 2000 ms from 30 s to 1 min (to within {found.width_s} s)"
+    )
+    assert found.width_s == 5
     page = render.html(run, judge(run, thresholds_for(run.path)), thresholds_for(run.path))
     assert "<h2>When limits were broken</h2>" in page
-    assert "was above 2000 ms from 30 s to 1 min</li>" in page
+    assert "was above 2000 ms from 30 s to 1 min (to within 5 s)</li>" in page
 
 
 def test_many_stretches_are_counted_and_added_up(tmp_path: Path) -> None:
@@ -67,7 +70,9 @@ def test_many_stretches_are_counted_and_added_up(tmp_path: Path) -> None:
 
     assert when(found) == [(10, 20), (50, 60), (90, 100)]
     assert found is not None
-    assert told(check, found).endswith("for 30 s in 3 stretches between 10 s and 1 min 40 s")
+    assert told(check, found).endswith(
+        "for 30 s in 3 stretches between 10 s and 1 min 40 s (to within 5 s)"
+    )
 
 
 def test_a_single_good_bin_does_not_part_two_bad_ones(tmp_path: Path) -> None:
@@ -83,6 +88,16 @@ def test_a_run_that_was_bad_throughout_says_so(tmp_path: Path) -> None:
 
     assert found is not None
     assert told(check, found).endswith("was above 2000 ms nearly all the time")
+
+
+def test_times_are_told_as_good_to_the_bin_that_holds_the_turn(tmp_path: Path) -> None:
+    run = run_of(tmp_path, lambda t: 33 <= t < 62)
+    found = find_episodes(run, check_of(run))
+
+    ((first, last),) = when(found)
+    assert found is not None
+    assert abs(first - 33) <= found.width_s
+    assert abs(last - 62) <= found.width_s
 
 
 def test_what_no_threshold_judges_is_no_episode(tmp_path: Path) -> None:

@@ -264,9 +264,11 @@ CRASH = {"crashes": {"count": 2, "first": "Traceback …\nValueError: no token"}
         ({"interrupted": "SIGINT", "ended": "interrupted"}, (Outcome.INTERRUPTED, 105)),
         ({"ended": "interrupted"}, (Outcome.INTERRUPTED, 105)),
         ({**CRASH, "interrupted": "SIGTERM", "complete": False}, (Outcome.CRASHED, 107)),
+        ({**CRASH, "ended": "refused"}, (Outcome.REFUSED, 92)),
+        ({"ended": "refused", "interrupted": "refused"}, (Outcome.REFUSED, 92)),
     ],
 )
-def test_a_crash_precedes_an_interruption_precedes_doubt_precedes_a_failure(
+def test_a_refusal_precedes_a_crash_precedes_an_interruption_precedes_doubt_precedes_a_failure(
     tmp_path, meta, expected
 ):
     assert outcome_of(tmp_path, traffic=FAILING, **meta) == expected
@@ -291,6 +293,13 @@ def test_the_headline_says_all_that_applies(tmp_path):
 def test_a_partial_judgement_goes_by_what_there_is(tmp_path, traffic, expected):
     meta = {"complete": False, "interrupted": "SIGTERM", "end": None}
     assert outcome_of(tmp_path, partial=True, traffic=traffic, **meta) == expected
+
+
+def test_what_was_raised_is_said_though_its_message_has_many_lines(tmp_path):
+    first = "Traceback (most recent call last):\n  File …\nValueError: no token\nin:\n{}\n"
+    meta = smoke_meta(crashes={"count": 1, "first": first})
+    verdict = judge_directory(write_run(tmp_path, meta=meta))
+    assert verdict.reasons[0] == "the test code raised once (first: ValueError: no token)"
 
 
 def test_a_partial_judgement_is_marked(tmp_path):
@@ -372,7 +381,6 @@ def test_an_early_end_says_how_early(tmp_path):
     ("meta", "headline"),
     [
         ({"interrupted": "the test code"}, "Interrupted: by the test code after 1 min; so far:"),
-        ({"interrupted": "refused", "ended": "refused"}, "Interrupted: refused after 1 min; so"),
         ({"interrupted": "SIGKILL", "ended": "abandoned"}, "Interrupted: by SIGKILL after 1 min"),
     ],
 )
@@ -380,6 +388,31 @@ def test_who_ended_a_run_is_said(tmp_path, meta, headline):
     verdict = judge_directory(write_run(tmp_path, meta=smoke_meta(**meta)))
     assert verdict.headline.startswith(headline)
     assert verdict.exit_code == 105
+
+
+LED_ASTRAY = "an answer of the service leads to h:1, which is production; smoke was ended"
+
+
+@pytest.mark.parametrize(
+    ("meta", "headline"),
+    [
+        ({"interrupted": "refused", "refusal": LED_ASTRAY}, f"Refused after 1 min: {LED_ASTRAY}; "),
+        ({"interrupted": LED_ASTRAY}, f"Refused after 1 min: {LED_ASTRAY}; so far: "),
+        ({"interrupted": "refused"}, "Refused after 1 min; so far: "),
+        (
+            {"refusal": "no", "rehearsal": {"time_scale": 0.1, "user_scale": 1}},
+            "Refused (rehearsal) after 1 min: no; so far: ",
+        ),
+    ],
+)
+def test_a_refused_run_says_why_and_is_never_judged_by_what_there_is(tmp_path, meta, headline):
+    path = write_run(tmp_path, meta=smoke_meta(ended="refused", **meta))
+    for partial in (False, True):
+        verdict = judge_directory(path, partial=partial)
+        assert (verdict.outcome, verdict.exit_code) == (Outcome.REFUSED, 92)
+    verdict = judge_directory(path)
+    assert verdict.headline.startswith(headline)
+    assert verdict.reasons[0].startswith("refused after 1 min")
 
 
 def test_a_run_that_never_started_says_so(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -17,6 +16,7 @@ from spike_runs import slow_until, spike_run
 from synthetic_runs import (
     CHECK,
     DOWNLOAD,
+    SMOKE_STAGE,
     START_S,
     Traffic,
     constant,
@@ -27,18 +27,21 @@ from synthetic_runs import (
 )
 
 from analysis import render
+from analysis.finding import badness
 from analysis.judge import judge
 from analysis.limits import Bound, Limits, Metric, Tier
+from analysis.margin import margin_of
 from analysis.outputs import thresholds_for
 from analysis.render.checks_section import proven_sentence
 from analysis.render.hosts_section import UNTOUCHED, hosts_section, production_sentence
-from analysis.render.margin import margin_bar, margin_of
+from analysis.render.latency_chart import SHADES
+from analysis.render.margin import margin_bar
+from analysis.render.rows import WHOLE_RUN
 from analysis.render.section import anchor
 from analysis.render.stylesheet import CSS, DARK, LIGHT
 from analysis.render.wording import sentence
 from analysis.runs import load_run
 from analysis.verdict import Check
-from otaload.record import Histogram, Window, WindowKey, window_to_json
 
 HOSTILE = "<b>'\"&</b> </svg></style> ]]> -- \x1b\x00 \ud7ff $x$ ${y} {{z}}"
 TRACEBACK = 'Traceback (most recent call last):\n  File "x.py", line 1\nKeyError: <i>'
@@ -136,7 +139,8 @@ def test_every_inline_svg_is_well_formed_xml(page: str) -> None:
 
 
 def test_charts_have_real_text_and_name_no_colour_of_their_own(tmp_path: Path) -> None:
-    charts = re.findall(r"<figure>.*?</figure>", page_of(write_run(tmp_path)), re.DOTALL)
+    page = page_of(write_run(tmp_path))
+    charts = re.findall(r'<figure class="chart">.*?</figure>', page, re.DOTALL)
 
     assert len(charts) > 8
     for chart in charts:
@@ -237,6 +241,20 @@ def test_every_colour_of_text_stands_out_from_what_is_behind_it(sheet: str) -> N
             assert contrast(found[name], found[behind]) >= 4.5, (name, behind)
 
 
+@pytest.mark.parametrize("sheet", [LIGHT, DARK], ids=["light", "dark"])
+def test_every_shade_of_a_heatmap_stands_out_from_the_page_and_from_the_next(sheet: str) -> None:
+    found = colours(sheet)
+
+    def drawn(alpha: float) -> str:
+        pairs = zip(*(bytes.fromhex(found[name][1:]) for name in ("series-1", "page")), strict=True)
+        return "#" + bytes(round(alpha * on + (1 - alpha) * off) for on, off in pairs).hex()
+
+    shades = [found["page"], *(drawn(alpha) for _, _, alpha in SHADES)]
+    assert contrast(shades[0], shades[1]) >= 1.8
+    for paler, denser in pairwise(shades):
+        assert contrast(paler, denser) >= 1.2
+
+
 def test_light_and_dark_name_the_same_colours_and_nothing_is_fetched() -> None:
     assert colours(LIGHT).keys() == colours(DARK).keys()
     assert "prefers-color-scheme: dark" in CSS
@@ -244,7 +262,7 @@ def test_light_and_dark_name_the_same_colours_and_nothing_is_fetched() -> None:
     assert "url(" not in CSS
     assert "@import" not in CSS
     used = set(re.findall(r"var\(--([a-z0-9-]+)\)", CSS))
-    assert used <= set(colours(LIGHT)) | {"tier"}
+    assert used <= set(colours(LIGHT)) | {"tier", "under"}
 
 
 # The top
@@ -337,7 +355,7 @@ def test_the_top_says_whether_the_verdict_is_proven(
     ("value", "at"),
     [(0, 0), (250, 20), (500, 40), (1000, 50), (1500, 60), (1750, 70), (2000, 80), (3000, 90)],
 )
-def test_each_tier_has_the_same_width_in_every_bar(value: float, at: float) -> None:
+def test_a_limit_stands_at_the_same_place_in_every_bar(value: float, at: float) -> None:
     margin = margin_of(check(value))
 
     assert margin is not None
@@ -355,6 +373,23 @@ def test_a_bar_ends_at_twice_the_fail_limit_and_says_so() -> None:
 
     assert margin is not None
     assert (margin.value, margin.low, margin.high, margin.beyond) == (100, 0, 100, True)
+    assert (margin.low_beyond, margin.high_beyond) == (True, True)
+    bar = margin_bar(check(4001, low=-3, high=9e9))
+    assert "v8" not in bar  # no stroke says that the bounds lie there
+    assert "M4.0 7l-4 4l4 4" in bar
+    assert "M196.0 7l4 4l-4 4" in bar
+
+
+def test_the_worst_first_is_the_order_of_the_diamonds() -> None:
+    near = replace(check(1900), limits=Limits(Bound(1800, ""), Bound(1950, ""), Bound(2000, "")))
+    gap = replace(check(1.6), limits=Limits(Bound(1, ""), Bound(1.5, ""), Bound(2, "")))
+    checks = sorted((near, gap, check(5000), check(9000)), key=badness)
+    places = [found.value for one in checks if (found := margin_of(one)) is not None]
+
+    assert checks[-1] is near  # 95 % of its fail limit, and yet less than its warning limit
+    assert checks[-2] is gap
+    assert [one.value for one in checks[:2]] == [9000, 5000]
+    assert places == sorted(places, reverse=True)
 
 
 @pytest.mark.parametrize(
@@ -384,39 +419,116 @@ def test_a_bar_says_in_words_what_it_shows_and_draws_no_bound_that_is_not_known(
 # Where the load went
 
 
-def hosts_run(parent: Path, kind: str, hosts: dict[str, int], *, lean: bool = False) -> Any:
+def hosts_run(
+    parent: Path, kind: str, hosts: dict[str, int], production: list[str] | None, **meta: Any
+) -> Any:
     target = {"base_url": "https://staging.example.com/v1", "kind": kind}
-    path = write_run(parent, meta=smoke_meta(target=target, hosts=hosts))
-    if lean:
-        # Only the lean client, which asks about every host, tells its set-up times.
-        with (path / "windows.jsonl").open("a") as file:
-            file.write(window_with_connection() + "\n")
-    return load_run(path)
+    if production is not None:
+        meta["production_hosts"] = production
+    return load_run(write_run(parent, meta=smoke_meta(target=target, hosts=hosts, **meta)))
 
 
-def window_with_connection() -> str:
-    window = Window()
-    window.successes, window.connects = Histogram.of([9000]), Histogram.of([900])
-    return json.dumps(window_to_json(WindowKey(START_S + 5, "POST", CHECK), window))
+OURS, CDN, LIVE = "staging.example.com:443", "cdn.example.com", "localhost:18799"
 
 
 @pytest.mark.parametrize(
-    ("kind", "hosts", "lean", "told"),
+    ("kind", "hosts", "production", "told"),
     [
-        ("embedded", {"127.0.0.1:81": 9, "[::1]:81": 1}, False, UNTOUCHED),
-        ("other", {"127.0.0.1:81": 9, "localhost:1": 1}, False, UNTOUCHED),
-        ("staging", {"staging.example.com:443": 9}, False, UNTOUCHED),
-        ("staging", {"staging.example.com:443": 9, "cdn.example.com": 2}, True, UNTOUCHED),
-        ("staging", {"cdn.example.com:443": 9}, False, "not known: nothing held cdn.example.com"),
-        ("other", {"staging.example.com:443": 9}, True, "not known: nothing held staging"),
-        ("production", {"staging.example.com:443": 9}, True, "the target is production"),
-        ("staging", {}, True, "not known: the hosts were not recorded"),
+        ("embedded", {"127.0.0.1:81": 9, "[::1]:81": 1}, None, UNTOUCHED),
+        ("other", {"127.0.0.1:81": 9, "localhost:1": 1}, None, UNTOUCHED),
+        ("staging", {OURS: 9}, None, UNTOUCHED),
+        ("staging", {OURS: 9, CDN: 2}, [], UNTOUCHED),
+        ("other", {OURS: 9}, [], UNTOUCHED),
+        ("staging", {CDN: 9}, None, "not known: nothing held cdn.example.com"),
+        ("other", {OURS: 9}, None, "not known: nothing held staging"),
+        ("production", {OURS: 9}, None, "the target is production"),
+        ("staging", {}, [], "not known: the hosts were not recorded"),
+        ("staging", {OURS: 9, LIVE: 1}, [LIVE], f"a production host was contacted: {LIVE} (1 requ"),
+        ("staging", {"other": 9}, [LIVE], f"a production host was contacted: {LIVE}"),
+        ("staging", {OURS: 9}, [7], "a production host was contacted: unknown"),
     ],
 )
 def test_production_is_called_untouched_only_where_that_is_known(
-    tmp_path: Path, kind: str, hosts: dict[str, int], lean: bool, told: str
+    tmp_path: Path, kind: str, hosts: dict[str, int], production: list[str] | None, told: str
 ) -> None:
-    run = hosts_run(tmp_path, kind, hosts, lean=lean)
+    run = hosts_run(tmp_path, kind, hosts, production)
 
     assert production_sentence(run).startswith(told)
     assert f"<strong>{told[:1].upper()}{told[1:]}" in hosts_section(run)
+
+
+def test_a_soak_that_drifted_says_at_its_top_from_what_to_what_and_since_when(
+    tmp_path: Path,
+) -> None:
+    def level(t: int, n: int, rng: Any) -> Any:
+        return constant(30.0 if t < 480 else 60.0)(t, n, rng)
+
+    meta = smoke_meta(scenario="soak", planned={"duration_s": 960.0}, end=START_S + 960.0)
+    path = write_run(tmp_path, {CHECK: Traffic(12, level)}, duration_s=960, meta=meta)
+    shown = text_of(page_of(path))
+
+    levels = "from 30 ms in the first eighth to 60 ms in the last"
+    assert f"p99 level of all requests went {levels}; it stayed above +50 % from about" in shown
+    assert shown.count(levels) == 2  # and among the figures of the drift
+    assert shown.index(levels) < shown.index("The worst first, over")
+
+
+def test_tables_of_different_populations_say_which_is_theirs(tmp_path: Path) -> None:
+    stages = [
+        SMOKE_STAGE | {"name": "up", "phase": "ramp-up", "end_s": 20, "users_from": 0},
+        SMOKE_STAGE | {"name": "hold", "start_s": 20},
+    ]
+
+    def slow_at_first(t: int, n: int, rng: Any) -> Any:
+        return constant(900.0 if t < 20 else 30.0)(t, n, rng)
+
+    meta = smoke_meta(stages=stages, exercises=None)
+    path = write_run(tmp_path, {CHECK: Traffic(12, slow_at_first)}, meta=meta)
+    shown = text_of(page_of(path))
+    checks, endpoints = shown.index("over the phases that are judged"), shown.index(WHOLE_RUN)
+
+    assert checks < endpoints
+    assert "30 ms" in shown[checks:endpoints]
+    assert "900 ms" in shown[endpoints:]
+    assert f"\n{WHOLE_RUN}\n" in render.markdown(judge(load_run(path), thresholds_for(path)))
+
+
+def test_a_search_says_which_part_of_a_stretch_its_figures_are_of(tmp_path: Path) -> None:
+    page = page_of(searched(tmp_path))
+    shown = text_of(page)
+
+    assert "the part of each stretch that counts, once its load has settled" in shown
+    assert "bad where any limit was broken (see the table)" in shown
+    assert ">p95 of all</text>" in page or ">p95 of all<" in page
+
+
+def test_bins_of_few_requests_have_no_heatmap(tmp_path: Path) -> None:
+    few = page_of(write_run(tmp_path / "few", {CHECK: Traffic(8)}, meta=smoke_meta(exercises=None)))
+    many = page_of(
+        write_run(tmp_path / "many", {CHECK: Traffic(60)}, meta=smoke_meta(exercises=None))
+    )
+
+    assert ", all latencies" not in few
+    assert f"{CHECK}, all latencies" in many
+
+
+@pytest.mark.parametrize(
+    ("scenario", "ended", "told"),
+    [
+        ("smoke", "refused", f"a production host was contacted: {LIVE} (3 requests); the run was"),
+        (
+            "health",
+            "finished",
+            f"a production host was contacted, as the health scenario may: {LIVE}",
+        ),
+    ],
+)
+def test_a_production_host_that_was_contacted_is_named_with_what_became_of_the_run(
+    tmp_path: Path, scenario: str, ended: str, told: str
+) -> None:
+    run = hosts_run(tmp_path, "staging", {OURS: 9, LIVE: 3}, [LIVE], scenario=scenario, ended=ended)
+
+    assert production_sentence(run).startswith(told)
+    section = hosts_section(run)
+    assert "this machine, production" in section
+    assert "none matched" not in section

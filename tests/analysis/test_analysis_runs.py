@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -505,3 +506,19 @@ def test_run_json_is_not_rewritten_by_judging(tmp_path):
     judge_directory(path)
     assert {file.name: file.read_bytes() for file in path.iterdir()} == before
     assert json.loads(before["run.json"])["complete"] is True
+
+
+def test_workers_of_a_run_that_was_killed_have_short_names(tmp_path: Path) -> None:
+    ids = [f"build-agent-17.example.com_{n}{'f' * 31}" for n in "ab"]
+    lines = [
+        {"second": START_S + 1, "process": name, "users": 1, "cpu": 0.1, "lag_ms": 1.0}
+        for name in ("master", *ids)
+    ]
+    path = tmp_path / "2026-11-23T07-31-05Z-load"
+    path.mkdir()
+    (path / "run.json").write_text('{"format": 1}')
+    (path / "windows.jsonl").write_text("")
+    (path / "users.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+
+    named = ["master", "unlisted worker 0", "unlisted worker 1"]
+    assert load_run(path).health["process"].tolist() == named

@@ -75,6 +75,7 @@ KINDS: dict[str, Callable[[Path], Path]] = {
     "only failures": lambda p: write_run(p, {CHECK: Traffic(3, error_ratio=1.0)}),
     "interrupted": lambda p: write_run(p, meta=smoke_meta(interrupted="SIGTERM", complete=False)),
     "crashed": lambda p: write_run(p, meta=smoke_meta(crashes={"count": 1, "first": "Boom"})),
+    "refused": lambda p: write_run(p, meta=smoke_meta(ended="refused", refusal="h is production")),
     "bare": lambda p: write_run(p, meta={}, health=None),
     "rehearsal": lambda p: write_run(p, meta=smoke_meta(rehearsal={"time_scale": 0.1})),
     "aborted": lambda p: write_run(p, meta=smoke_meta(aborted=ABORTED, ended="aborted")),

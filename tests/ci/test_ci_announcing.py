@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from otaload import cli
-from otaload.announcing import guarded, job_url
+from otaload.announcing import guarded
+from otaload.ci_job import job_url
+from otaload.errors import ConfigurationError
 from tests.analysis.synthetic_runs import write_run
 from tests.ci.webhook import webhook
 
@@ -29,6 +31,44 @@ def test_a_judge_that_breaks_is_told_and_breaks_all_the_same(
     told = "some-run could not be judged: the judge itself broke (ZeroDivisionError)"
     assert capsys.readouterr().out == f"::error title=otaload::{told}\n"
     assert json.loads(hook.bodies[0])["text"] == f"❔ {told.replace(' could', ': could')}"
+
+
+def test_why_there_is_no_verdict_is_told_without_secrets(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = "sk_live_0123456789"
+
+    def broken(*arguments: object, **options: object) -> None:
+        raise ConfigurationError(f"{key}: no such thing; https://me:word@h is none either")
+
+    monkeypatch.setattr(cli, "_judged", broken)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("LOAD_TEST_API_KEY", key)
+    with webhook() as hook:
+        monkeypatch.setenv("SLACK_WEBHOOK_URL", hook.url)
+        assert cli.main(["judge", f"run-{key}", "--notify"]) == 104
+
+    told = capsys.readouterr()
+    for text in (told.out, told.err, hook.bodies[0].decode()):
+        assert "no such thing" in text
+        assert key not in text
+        assert "me:word" not in text
+
+
+def test_a_scenario_that_there_is_not_is_told_to_those_who_wait_for_its_verdict(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    with webhook() as hook:
+        monkeypatch.setenv("SLACK_WEBHOOK_URL", hook.url)
+        assert cli.main(["run", "smokey"]) == 104
+        assert cli.main(["run", "smokey", "--ui"]) == 104
+
+    assert capsys.readouterr().out.startswith(
+        "::error title=otaload::smokey was not started: smokey: no such scenario"
+    )
+    (body,) = hook.bodies
+    assert json.loads(body)["text"].startswith("❔ smokey: was not started: smokey: no such")
 
 
 def test_the_message_links_to_the_job_that_the_environment_names(

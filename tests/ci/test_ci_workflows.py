@@ -183,20 +183,26 @@ def test_the_checks_run_side_by_side_and_one_message_waits_for_all() -> None:
 
 
 def notify(folder: Path, url: str, **results: str) -> subprocess.CompletedProcess[str]:
-    """Run the script that tells Slack, in a folder of its own."""
+    """Run the script that tells Slack of the checks, in a folder of its own."""
+    (script,) = (step["run"] for job, step in steps("ci") if job == "notify")
+    needs = {job: {"result": results.get(job, "success"), "outputs": {}} for job in JOBS}
+    return tell(folder, script, url, NEEDS=json.dumps(needs), COMMIT="0123456789abcdef")
+
+
+def tell(
+    folder: Path, script: str, url: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a script of a step as GitHub does."""
     for program in ("jq", "curl", "bash"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed; hosted runners have it")
-    (script,) = (step["run"] for job, step in steps("ci") if job == "notify")
-    needs = {job: {"result": results.get(job, "success"), "outputs": {}} for job in JOBS}
     return subprocess.run(
         ["bash", "-e", "-o", "pipefail", "-c", script],
         cwd=folder,
         env={
             "PATH": os.environ["PATH"],
-            "NEEDS": json.dumps(needs),
+            **environment,
             "SLACK_WEBHOOK_URL": url,
-            "COMMIT": "0123456789abcdef",
             "RUN_URL": "https://github.test/o/r/actions/runs/1",
         },
         capture_output=True,
@@ -239,6 +245,27 @@ def test_a_message_that_does_not_get_through_fails_no_job_and_tells_no_secret(
     assert done.returncode == 0
     assert "::warning::The message did not reach Slack." in done.stdout
     assert "not-to-be-told" not in done.stdout + done.stderr
+    assert not (tmp_path / "address").exists()
+
+
+def test_a_load_test_that_is_not_come_to_is_told_and_one_that_is_tells_itself(
+    tmp_path: Path,
+) -> None:
+    by_name = {step["name"]: step for _, step in steps("load-test") if "name" in step}
+    step = by_name["Tell Slack that there was no run"]
+    assert step["if"] == f"failure() && steps.{by_name['Run']['id']}.outcome == 'skipped'"
+    assert set(step["env"]) == {"SLACK_WEBHOOK_URL", "RUN_URL"}
+    with webhook() as hook:
+        done = tell(tmp_path, step["run"], hook.url, TEST_TYPE="soak")
+        unset = tell(tmp_path, step["run"], "", TEST_TYPE="soak")
+
+    assert (done.returncode, unset.returncode) == (0, 0), done.stderr
+    (body,) = hook.bodies
+    assert json.loads(body)["text"].splitlines() == [
+        "❔ soak: was not started: a step before it failed",
+        "https://github.test/o/r/actions/runs/1",
+    ]
+    assert "nobody is told" in unset.stdout
     assert not (tmp_path / "address").exists()
 
 

@@ -99,6 +99,11 @@ class Terminal:
         """Type something."""
         os.write(self._master, keys)
 
+    def hang_up(self) -> None:
+        """Close the terminal's window, as it were; the process is told by a signal."""
+        os.close(self._master)
+        self._master = -1
+
     def wait(self) -> int:
         """Read to the end; answers with the exit code."""
         deadline = time.monotonic() + TIMEOUT_S
@@ -111,7 +116,8 @@ class Terminal:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(10)
-        os.close(self._master)
+        if self._master >= 0:
+            os.close(self._master)
 
     def _read(self) -> bool:
         ready, _, _ = select.select([self._master], [], [], 0.1)

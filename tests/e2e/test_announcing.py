@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import time
 from pathlib import Path
@@ -86,6 +87,57 @@ def test_a_crash_and_a_saturated_generator_are_told_to_slack(bench: Bench) -> No
     assert headers(hook) == ["❔ their_test: crashed", "❔ smoke: inconclusive (rehearsal)"]
 
 
+RAISING = """\
+import otaload.plugin
+from locust import User, events
+
+
+class Worker(User):
+    pass
+
+
+@events.init.add_listener
+def prepare(**_):
+    raise RuntimeError("no fixture")
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "reason"),
+    [
+        (("--thresholds", "/nope.yaml"), 104, "/nope.yaml"),
+        (("--host", "http://127.0.0.2:9"), 92, "is production"),
+        (("--processes", "2", "--time-scale", "-1"), 104, "--time-scale"),
+    ],
+)
+def test_a_run_that_does_not_start_is_told_once(
+    bench: Bench, options: tuple[str, ...], code: int, reason: str
+) -> None:
+    bench.targets.write_text("production: [{ host: 127.0.0.2 }]\n")
+    with webhook() as hook:
+        environment = {"SLACK_WEBHOOK_URL": hook.url, "GITHUB_ACTIONS": "true"}
+        ended = bench.run("smoke", *options, env=environment)
+
+    assert ended.code == code, ended.output
+    assert headers(hook) == ["❔ smoke: was not started"]
+    assert reason in json.loads(hook.bodies[0])["text"]
+    lines = ended.output.splitlines()
+    (error,) = [line for line in lines if line.startswith("::error ")]
+    assert error.startswith("::error title=otaload::smoke was not started: ")
+    assert reason in error
+    assert_secret_is_nowhere(bench.folder)
+
+
+def test_test_code_that_raises_before_the_run_is_told_once(bench: Bench) -> None:
+    locustfile = bench.folder / "their_test.py"
+    locustfile.write_text(RAISING)
+    with webhook() as hook:
+        ended = bench.run(locustfile, "-t", "3s", env={"SLACK_WEBHOOK_URL": hook.url})
+
+    assert ended.code == 107, ended.output
+    assert headers(hook) == ["❔ their_test: was not started"]
+
+
 def test_a_webhook_that_refuses_changes_no_exit_code(bench: Bench, otaload) -> None:
     with webhook(Answer(404, b"no_service")) as hook:
         ended = bench.run("smoke", *SHORT, env={"SLACK_WEBHOOK_URL": hook.url})
@@ -116,6 +168,47 @@ def test_a_run_that_is_judged_again_is_told_again_only_on_demand(bench: Bench, o
     unset = otaload("judge", path, "--notify", "--thresholds", str(bench.thresholds))
     assert unset.returncode == 0
     assert "SLACK_WEBHOOK_URL is not set" in unset.stderr
+
+
+SAYING = """\
+import otaload.plugin
+import sys
+from locust import User, constant, task
+
+
+class Worker(User):
+    wait_time = constant(0.5)
+
+    @task
+    def work(self):
+        print("::error title=by print::x")
+        sys.stderr.write("::error title=by stderr::x\\n")
+        raise RuntimeError("it said\\n::error title=by exception::x\\r::add-mask::run ##[error]x")
+"""
+
+
+@pytest.mark.parametrize("processes", [(), ("--processes", "2")], ids=["alone", "forked"])
+def test_nothing_that_the_test_code_prints_is_a_command_to_a_workflow(
+    bench: Bench, processes: tuple[str, ...]
+) -> None:
+    locustfile = bench.folder / "saying.py"
+    locustfile.write_text(SAYING)
+    options = ("--users", "2", "-t", "3s", *processes)
+    ended = bench.run(locustfile, *options, env={"GITHUB_ACTIONS": "true"})
+
+    assert ended.code == 107, ended.output
+    for title in ("by print", "by stderr", "by exception"):
+        assert f"| ::error title={title}::x" in ended.output
+    # What the judge prints between a token and the same again is not taken as commands.
+    begin, token, rest = ended.output.partition("::stop-commands::")
+    resumed = rest.split(f"::{rest.splitlines()[0]}::")[1]
+    lines = re.split(r"[\r\n]+", begin + resumed)
+    commands = [line for line in lines if line.strip().startswith("::") or "##[" in line]
+    assert token
+    assert commands
+    assert [
+        line for line in commands if not line.startswith("::error title=otaload saying::")
+    ] == []
 
 
 def test_a_workflow_gets_annotations_and_a_summary(bench: Bench, tmp_path: Path) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from staging.launch import start
-from tests.e2e.running import Bench, assert_reconciled, free_ports
+from tests.e2e.foreign import EMBEDDED, asking
+from tests.e2e.running import Bench, assert_reconciled
 
 FOREIGN = """\
 import otaload.plugin
@@ -33,76 +31,23 @@ def foreign(bench: Bench, body: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
-def test_a_signal_to_several_processes_drains_judges_and_ends_with_105(
-    bench: Bench, number: signal.Signals
-) -> None:
-    port = str(free_ports(1)[0])
-    extra = ["--processes", "2", "--master-bind-port", port, "--master-port", port]
-    process = bench.start(
-        *bench.options("smoke", "--time-scale", "0.5", "--faults", "latency:ms=400"), *extra
-    )
-    bench.await_line("recording to")
-    time.sleep(4)
-    family = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
-    process.send_signal(number)
-    ended = bench.wait(process)
-
-    assert ended.code == 105, ended.output
-    assert ended.meta["interrupted"] == number.name
-    assert ended.meta["complete"] is True
-    assert ended.verdict["exit_code"] == 105
-    assert (ended.path / "report.html").exists()
-    assert_reconciled(ended)
-    assert family
-    assert not [pid for pid in family if psutil.pid_exists(pid)]
-
-
-def test_a_signal_before_the_run_begins_leaves_nothing_behind(bench: Bench) -> None:
-    port = str(free_ports(1)[0])
-    process = bench.start(
-        *bench.options("smoke"),
-        *("--master", "--expect-workers", "2"),
-        *("--master-bind-port", port),
-    )
-    bench.await_line("the embedded service runs at")
-    time.sleep(1)
-    family = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
-    process.send_signal(signal.SIGINT)
-    ended = bench.wait(process)
-
-    assert ended.code == 105, ended.output
-    assert not list(bench.reports.glob("*"))
-    assert family
-    assert not [pid for pid in family if psutil.pid_exists(pid)]
-
-
 def test_a_run_without_a_single_request_is_no_pass(bench: Bench) -> None:
     ended = bench.run(foreign(bench, "pass"), "--users", "1", "--run-time", "2")
 
     assert ended.code == 99, ended.output
 
 
-def test_a_run_that_lost_a_worker_is_inconclusive(bench: Bench) -> None:
-    port = str(free_ports(1)[0])
-    master = bench.start(
-        *bench.options("smoke", "--time-scale", "0.2", "--user-scale", "2"),
-        *("--master", "--expect-workers", "2", "--master-bind-port", port),
-    )
-    workers = [
-        bench.start(
-            *("-f", "locustfiles/smoke.py", "--worker", "--master-port", port), log=f"worker-{n}"
-        )
-        for n in range(2)
-    ]
-    bench.await_line("recording to")
-    time.sleep(4)
-    workers[1].kill()
-    ended = bench.wait(master)
+def test_a_shape_of_somebody_elses_ends_when_it_says_so_whatever_the_run_time(
+    bench: Bench,
+) -> None:
+    module = """class Brief(LoadTestShape):
+    def tick(self):
+        return (2, 2) if self.get_run_time() < 3 else None"""
+    ended = bench.run(asking(bench, module=module), *EMBEDDED, "--run-time", "60")
 
-    assert ended.code == 91, ended.output
-    assert [worker["lost"] for worker in ended.meta["workers"]].count(True) == 1
-    assert "lost" in ended.output
+    assert ended.code in {0, 99}, ended.output  # the endpoints of the shipped limits are not asked
+    assert (ended.meta["ended"], ended.meta["planned"]["duration_s"]) == ("finished", None)
+    assert_reconciled(ended)
 
 
 @pytest.mark.parametrize(

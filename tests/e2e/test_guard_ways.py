@@ -91,6 +91,12 @@ def test_a_lean_user_of_a_foreign_locustfile_does_not_follow_to_production(
 
     assert ended.code == 92, ended.output
     assert production.seen == []
+    assert ended.verdict["exit_code"] == 92
+    assert ended.verdict["headline"].startswith("Refused after ")
+    assert "an answer of the service leads to" in ended.verdict["headline"]
+    assert "Exit code 92: refused" in ended.output
+    assert ended.meta["production_hosts"] == []
+    assert "no production host was contacted" in (ended.path / "report.html").read_text()
     assert ended.meta["crashes"]["count"] == 0
 
 
@@ -103,7 +109,9 @@ def test_locusts_own_client_is_stopped_as_soon_as_it_has_been_to_production(
         ended = bench.run(file, "--users", "1", "--run-time", "10")
 
     assert ended.code == 92, ended.output
-    assert len(production.seen) < 5
+    assert 0 < len(production.seen) < 5
+    assert ended.meta["production_hosts"] == [production.url.removeprefix("http://")]
+    assert "a production host was contacted" in (ended.path / "report.html").read_text()
 
 
 @pytest.mark.parametrize("client", ["FastHttpUser", "HttpUser"])
@@ -116,7 +124,19 @@ def test_locusts_own_client_is_stopped_after_it_was_redirected_to_production(
         ended = bench.run(file, "--users", "1", "--run-time", "10")
 
     assert ended.code == 92, ended.output
-    assert len(production.seen) < 5
+    assert 0 < len(production.seen) < 5
+    assert ended.meta["production_hosts"] == [production.url.removeprefix("http://")]
+    assert "a production host was contacted" in (ended.path / "report.html").read_text()
+
+
+def test_a_worker_tells_the_master_which_production_host_was_contacted(bench: Bench) -> None:
+    bench.targets.write_text(GUARDED)
+    with stub(host=PRODUCTION) as production, stub(redirecting(production.url)) as staging:
+        file = theirs(bench, "FastHttpUser", staging.url)
+        ended = bench.run(file, "--users", "2", "--run-time", "20", "--processes", "2")
+
+    assert ended.code == 92, ended.output
+    assert ended.meta["production_hosts"] == [production.url.removeprefix("http://")]
 
 
 def test_several_scenarios_at_once_are_refused(bench: Bench) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from staging.launch import start
 from tests.e2e.foreign import EMBEDDED, asking
-from tests.e2e.running import Bench, Ended, assert_reconciled
+from tests.e2e.running import TIMEOUT_S, Bench, Ended, assert_reconciled
+from tests.e2e.terminal import Terminal
 from tests.e2e.test_web_ui import Ui
 
 SLOW = ("--faults", "latency:ms=700ms")
@@ -45,6 +46,23 @@ def test_a_profile_that_is_interrupted_drains(bench: Bench, number: signal.Signa
     process.send_signal(number)
 
     assert_interrupted(bench, bench.wait(process), number.name)
+
+
+def test_a_run_whose_terminal_closes_drains_though_nobody_can_be_told(bench: Bench) -> None:
+    terminal = Terminal(bench, *bench.options("smoke", *SLOW))
+    try:
+        terminal.until(lambda: terminal.shows("recording to"))
+        time.sleep(3)
+        terminal.hang_up()
+        time.sleep(0.3)
+        terminal.process.send_signal(signal.SIGHUP)  # the shell's own, after the kernel's
+        code = terminal.process.wait(TIMEOUT_S)
+    finally:
+        terminal.close()
+    ended = Ended(code, "", next(bench.reports.glob("2*")))
+
+    assert_interrupted(bench, ended, "SIGHUP")
+    assert ended.meta["crashes"]["count"] == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from locust.env import Environment
 from locust.exception import RescheduleTask, StopUser
 
+from analysis.tracebacks import exception_line
 from otaload.http import LeanHttpUser, Response
 from otaload.http.message import prepare
-from otaload.live.counting import MAX_HOSTS, Counting
+from otaload.live.counting import MAX_HOSTS, MAX_TRACEBACK_LENGTH, Counting
 from otaload.redaction import Secrets
 
 
@@ -112,6 +114,32 @@ def test_the_first_crash_is_kept_with_its_traceback_and_all_are_counted() -> Non
     assert counting.crashes == 2
     assert "ValueError: first" in (counting.first_crash or "")
     assert "test_counting.py" in (counting.first_crash or "")
+
+
+@pytest.mark.parametrize("frames", [0, 200])
+def test_of_a_long_traceback_the_beginning_the_end_and_what_was_raised_are_kept(
+    frames: int,
+) -> None:
+    def deeper(more: int) -> None:
+        if more:
+            further(more)  # by turns, since a line that repeats is written three times alone
+        raise ValueError("no token" if frames else "no token" + "\nof a line" * 2000)
+
+    def further(more: int) -> None:
+        deeper(more - 1)
+
+    counting = Counting(Environment())
+    try:
+        deeper(frames)
+    except ValueError as error:
+        counting.note_crash(error)
+
+    _, first = counting.take_crashes()
+    assert first is not None
+    assert len(first) <= MAX_TRACEBACK_LENGTH + 3
+    assert first.startswith("Traceback (most recent call last):\n  File ")
+    assert "\n…\n" in first
+    assert exception_line(first) == "ValueError: no token"
 
 
 def test_a_crash_is_noted_once_wherever_it_is_seen_and_what_is_meant_is_none() -> None:

@@ -21,7 +21,7 @@ from otaload.live.counting import Counting
 from otaload.live.gathering import GATHER_S
 from otaload.live.plan import make_plan
 from otaload.live.recording import Recording
-from otaload.live.reports import Report, pack
+from otaload.live.reports import Report, pack, unpack
 from otaload.record import Histogram, Window, WindowKey, window_from_json
 from otaload.record.packing import pack_window
 
@@ -72,7 +72,7 @@ def recording(tmp_path: Path) -> Iterator[Recording]:
 def finish(recording: Recording) -> dict[str, Any]:
     """Close a recording, unless it is; the content of its run.json."""
     file = recording.plan.run.path / "run.json"
-    if not json.loads(file.read_bytes())["complete"]:
+    if not recording.plan.run._windows.closed:
         recording.finish(interrupted=None, refused=None)
     meta: dict[str, Any] = json.loads(file.read_bytes())
     return meta
@@ -175,6 +175,63 @@ def test_a_report_that_comes_twice_is_counted_once(recording: Recording) -> None
 
     assert sum(window.n for _, window in windows(recording)) == 2
     assert meta["workers"][0]["repeats"] == 1
+
+
+def test_a_recording_that_breaks_ends_its_run_and_leaves_it_incomplete(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    troubles: list[str] = []
+    monkeypatch.setattr(recording, "_on_trouble", troubles.append)
+
+    def breaking(_: float) -> None:
+        raise RuntimeError("no more")
+
+    monkeypatch.setattr(recording._steering, "watch", breaking)
+    gevent.sleep(2.5)
+    meta = finish(recording)
+
+    assert troubles == ["recording broke (RuntimeError: no more)"]
+    assert meta["complete"] is False
+    assert any("recording broke" in note for note in meta["notes"])
+
+
+def test_a_run_whose_closing_breaks_is_written_as_far_as_it_goes(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    troubles: list[str] = []
+    monkeypatch.setattr(recording, "_on_trouble", troubles.append)
+
+    def breaking(_: float) -> None:
+        raise RuntimeError("no more")
+
+    monkeypatch.setattr(recording._steering, "close", breaking)
+    recording.take_report("w1", report(recording, "w1", 1, 5, 6))
+    meta = finish(recording)
+
+    assert troubles == ["closing the run broke (RuntimeError: no more)"]
+    assert meta["complete"] is False
+    assert meta["end"] >= meta["start"]
+    assert sum(window.n for _, window in windows(recording)) == 2
+
+
+def test_texts_that_fit_into_no_file_are_written_with_question_marks(recording: Recording) -> None:
+    counting = recording._counting
+    counting.note_crash(ValueError("no such device \udcff"))
+    counting.on_request("GET", "/x", 1.0, 1, url="http://host-\udcff/x")
+    recording._notes.append("odd \udcff")
+    meta = finish(recording)
+
+    assert "no such device ?" in meta["crashes"]["first"]
+    assert meta["hosts"] == {"host-?": 1}
+    assert "odd ?" in meta["notes"]
+    assert meta["complete"] is True
+
+
+def test_a_report_of_a_worker_holds_any_text() -> None:
+    told = Report("w", 1, 1, [], [], first_crash="a \udcff", refused="b \udcff")
+
+    found = unpack(pack(told))
+    assert (found.first_crash, found.refused) == ("a ?", "b ?")
 
 
 def written(recording: Recording, field: str) -> Any:

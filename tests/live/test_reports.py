@@ -30,7 +30,15 @@ def report(sequence: int, **rest: object) -> Report:
 
 
 def test_a_report_comes_out_as_it_went_in() -> None:
-    sent = report(4, hosts={"h:1": 9}, crashes=2, first_crash="boom", refused="no", final=True)
+    sent = report(
+        4,
+        hosts={"h:1": 9},
+        production_hosts=["h:1"],
+        crashes=2,
+        first_crash="boom",
+        refused="no",
+        final=True,
+    )
 
     assert unpack(pack(sent)) == sent
 
@@ -169,6 +177,8 @@ def test_remarks_are_bounded() -> None:
         {"heard_s": []},
         {"hosts": {"h": "x"}},
         {"hosts": []},
+        {"production_hosts": "h"},
+        {"production_hosts": [7]},
         {"refused": 5},
         {"first_crash": ["boom"]},
         {"health": [5]},
