@@ -259,9 +259,9 @@ class Session:
         what = "a user did" if stuck == 1 else f"{stuck} users did"
         note = f"{what} not end; a task that catches every exception catches its end as well"
         say(f"otaload: error: {note}")
-        by = "refused" if self._refused else self._interrupted
+        ended = "refused" if self._refused else "users did not end"
         notes = (note, self._refused) if self._refused else (note,)
-        recording.abandon(by, ended="users did not end", notes=notes)
+        recording.abandon(self._interrupted, ended=ended, notes=notes)
         self.last = Finished(plan.run.path, plan.settings.fail_on_warning)
         code = self.judge()
         self._adopt(None)
