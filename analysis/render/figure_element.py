@@ -27,4 +27,4 @@ def figure_element(
     label = escape(printable(f"{title}: {alt or text}"))
     labelled = drawn.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
     caption = element("figcaption", element("strong", title), Markup(" "), text)
-    return element("figure", caption, Markup(labelled))
+    return element("figure", caption, Markup(labelled), class_="chart")

@@ -65,12 +65,13 @@ a { color: var(--series-1); }
 .contents { margin: 20px 0 0; border-top: 1px solid var(--grid); padding-top: 8px; }
 .contents ul { display: flex; flex-wrap: wrap; gap: 2px 18px; padding: 0; list-style: none; }
 
-.scroll {
-  overflow-x: auto; margin-top: 12px;
-  /* A shadow at an edge behind which there is more; it scrolls away with the table's end. */
+.scroll { overflow-x: auto; margin-top: 12px; }
+.scroll, .chart, pre {
+  --under: var(--page);
+  /* A shadow at an edge behind which there is more; it scrolls away with the end. */
   background:
-    linear-gradient(to right, var(--page) 40%, transparent) 0 0 / 40px 100% no-repeat local,
-    linear-gradient(to left, var(--page) 40%, transparent) 100% 0 / 40px 100% no-repeat local,
+    linear-gradient(to right, var(--under) 40%, transparent) 0 0 / 40px 100% no-repeat local,
+    linear-gradient(to left, var(--under) 40%, transparent) 100% 0 / 40px 100% no-repeat local,
     linear-gradient(to right, var(--grid), transparent) 0 0 / 14px 100% no-repeat scroll,
     linear-gradient(to left, var(--grid), transparent) 100% 0 / 14px 100% no-repeat scroll;
 }
@@ -117,7 +118,8 @@ dl {
 }
 dt { color: var(--quiet); } dd { margin: 0; min-width: 0; }
 pre {
-  background: var(--panel); padding: 10px; overflow: auto; border-radius: 6px;
+  --under: var(--panel);
+  background-color: var(--panel); padding: 10px; overflow: auto; border-radius: 6px;
   font-size: 0.85rem; max-height: 40em;
 }
 .traceback { white-space: pre-wrap; overflow-wrap: anywhere; }
@@ -127,6 +129,12 @@ footer { margin-top: 36px; margin-bottom: 24px; color: var(--quiet); font-size: 
   main, header, footer { padding-left: 12px; padding-right: 12px; }
   dl:not(.facts) { grid-template-columns: 1fr; } dl:not(.facts) dd { margin-bottom: 6px; }
   .banner { padding: 10px 12px; border-left-width: 8px; }
+}
+/* A chart as wide as a telephone has letters that nobody reads: it scrolls by itself. */
+@media screen and (max-width: 760px) {
+  .chart { overflow-x: auto; }
+  .chart svg { min-width: 540px; }
+  .chart figcaption { position: sticky; left: 0; }
 }
 /* Neither a narrow screen nor a sheet of paper scrolls sideways: each row becomes a card. */
 @media (max-width: 1180px), print {

@@ -91,6 +91,21 @@ def test_no_text_of_a_chart_is_cut_off_by_its_edge(
     assert browser.evaluate(beyond) == []
 
 
+@pytest.mark.parametrize("name", ["load", "breakpoint"])
+def test_the_letters_of_a_chart_can_be_read_on_a_telephone(
+    reports: dict[str, Path], browser: Browser, name: str
+) -> None:
+    browser.open(reports[name], width_px=420, dark=False)
+    smallest = """Math.min(...[...document.querySelectorAll('figure svg')].flatMap(svg => {
+        const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+        return [...svg.querySelectorAll('text')].map(
+            text => scale * parseFloat(getComputedStyle(text).fontSize));
+    }))"""
+
+    assert browser.evaluate(smallest) >= 10
+    assert browser.evaluate("document.documentElement.scrollWidth") <= 420
+
+
 def test_a_report_follows_the_mode_of_its_reader(
     reports: dict[str, Path], browser: Browser
 ) -> None:
