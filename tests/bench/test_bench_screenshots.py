@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from analysis.outputs import report_directory
 from analysis.verdict import Outcome
@@ -133,6 +135,25 @@ def test_a_picture_is_as_wide_as_its_window(reports: dict[str, Path], browser: B
     assert picture.startswith(b"\x89PNG")
     assert int.from_bytes(picture[16:20], "big") == 420
     assert int.from_bytes(picture[20:24], "big") == 600
+
+
+def test_a_page_taller_than_a_picture_may_be_is_taken_in_pieces(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(browsers, "TALLEST_PX", 400)
+    page = tmp_path / "tall.html"
+    bands = "".join(
+        f'<div style="height: 300px; background: rgb({shade}, 0, 0)"></div>'
+        for shade in (50, 100, 150, 200)
+    )
+    page.write_text(f'<body style="margin: 0">{bands}')
+    browser.open(page, width_px=300, dark=False)
+    drawn = Image.open(io.BytesIO(browser.picture(width_px=300))).convert("RGB")
+
+    assert drawn.size == (300, 1200)
+    reds = [drawn.getpixel((150, y)) for y in range(150, 1200, 300)]
+    assert reds == [(50, 0, 0), (100, 0, 0), (150, 0, 0), (200, 0, 0)]
+    assert drawn.getpixel((150, 1199)) == (200, 0, 0)
 
 
 def test_without_a_chromium_the_error_names_the_remedy(
