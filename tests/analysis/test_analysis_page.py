@@ -513,3 +513,11 @@ def test_bins_of_few_requests_have_no_heatmap(tmp_path: Path) -> None:
 
     assert ", all latencies" not in few
     assert f"{CHECK}, all latencies" in many
+
+
+def test_a_name_cannot_turn_the_writing_around(tmp_path: Path) -> None:
+    name = "/a\u202egnp.exe\u2066\u2028b\x85"
+    page = page_of(write_run(tmp_path, {name: Traffic(4)}, meta=smoke_meta(exercises=None)))
+
+    assert "/a�gnp.exe��b�" in page
+    assert not set("\u202e\u2066\u2028\x85") & set(page)
