@@ -75,6 +75,18 @@ def test_the_checks_need_no_scrolling_at_any_width(
     assert browser.evaluate(beyond) == [0]
 
 
+@pytest.mark.parametrize(("width_px", "beside"), [(420, 1), (760, 1), (900, 2), (1180, 2)])
+def test_cards_of_checks_stand_beside_each_other_where_there_is_room(
+    reports: dict[str, Path], browser: Browser, width_px: int, beside: int
+) -> None:
+    browser.open(reports["load"], width_px=width_px, dark=False)
+    lefts = """new Set([...document.querySelectorAll('.checks tbody tr')]
+        .map(row => Math.round(row.getBoundingClientRect().left))).size"""
+
+    assert browser.evaluate(lefts) == beside
+    assert browser.evaluate("document.documentElement.scrollWidth") <= width_px
+
+
 @pytest.mark.parametrize("width_px", WIDTHS_PX)
 @pytest.mark.parametrize("name", ["load", "breakpoint"])
 def test_no_text_of_a_chart_is_cut_off_by_its_edge(
