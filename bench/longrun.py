@@ -4,6 +4,7 @@ The clock is the bench's own and everything else is what a run uses: each reques
 Locust's, counted by the recorder; each second is flushed to the live rules' memory, to Locust's
 statistics and to the run directory, which is synced as often as a run syncs it. A few requests fail
 with texts that are new each time, and some names are, since that is what memory must be safe from.
+Every registration brings a new token, which must not be told, as from a service that signs none.
 """
 
 from __future__ import annotations
@@ -38,10 +39,11 @@ WARM_S = 600
 """After them the live rules' memory is full, and what is allocated once has been."""
 AIM_MB = 50.0
 PASSED = 0
+REGISTER = "/devices/register"
 ENDPOINTS = (
     *(("POST", "/updates/check", 20.0),) * 7,
     *(("GET", "/bundles/download", 120.0),) * 2,
-    ("POST", "/devices/register", 40.0),
+    ("POST", REGISTER, 40.0),
 )
 FAILURES = 0.00005
 ODD_NAMES = 0.00005
@@ -69,8 +71,9 @@ def record(parent: Path, *, seconds: int, rate: int) -> Night:
     """Record so many seconds of so many requests each, judge the run and read it back."""
     environment = Environment(user_classes=[User])
     environment.create_local_runner()
-    counting, tail = Counting(environment, Secrets(os.environ)), Tail()
-    fire = _requests(environment, rate)
+    secrets = Secrets(os.environ)
+    counting, tail = Counting(environment, secrets), Tail()
+    fire = _requests(environment, secrets, rate)
     memory = psutil.Process().memory_info
     began_mb = memory().rss / 1e6
     hours_mb, warm_mb, highest_mb, syncs_ms = [], 0.0, 0.0, []
@@ -125,7 +128,7 @@ def _open_run(parent: Path, seconds: int) -> RunDirectory:
     )
 
 
-def _requests(environment: Environment, rate: int) -> Callable[[int], None]:
+def _requests(environment: Environment, secrets: Secrets, rate: int) -> Callable[[int], None]:
     """A function that fires the requests of one second."""
     rng = random.Random(1)
     fire: Callable[..., None] = environment.events.request.fire
@@ -137,6 +140,8 @@ def _requests(environment: Environment, rate: int) -> Callable[[int], None]:
         for n in range(rate):
             method, name, median_ms, factor = drawn[at]
             at = (at + 1) % len(drawn)
+            if name == REGISTER:
+                secrets.add_token(rng.randbytes(24).hex())
             odd, failed = rng.random() < ODD_NAMES, rng.random() < FAILURES
             fire(
                 request_type=method,

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from analysis import render
+from analysis.outputs import judge_directory
 from otaload.cli import SCENARIOS, build_parser
+from tests.analysis.synthetic_runs import write_run
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -79,3 +82,21 @@ def test_every_module_says_what_it_is() -> None:
     for room in ("otaload", "analysis", "staging", "locustfiles"):
         for path in (ROOT / room).rglob("*.py"):
             assert path.read_text().lstrip().startswith('"""'), path
+
+
+def shape_of(line: str) -> str:
+    """A line of a verdict without its numbers and the widths of its columns."""
+    shape = re.sub(r"\d[\d.,]*", "#", line.replace(" MB", " kB"))
+    return re.sub(r"-+", "-", " ".join(shape.split()))
+
+
+def test_the_sample_of_the_readme_is_what_a_smoke_prints(tmp_path: Path) -> None:
+    printed = {
+        shape_of(line) for line in render.text(judge_directory(write_run(tmp_path))).split("\n")
+    }
+    after = (ROOT / "README.md").read_text().partition("A smoke ends like this:\n\n```\n")[2]
+    sample = after.partition("\n```\n")[0].split("\n")
+    assert len(sample) > 10
+    # What was run, and which checks are unproven, is each run's own.
+    shown = [line for line in sample if not re.search(r"·|…| more$", line)]
+    assert [line for line in shown if shape_of(line) not in printed] == []

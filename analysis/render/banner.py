@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -23,6 +24,8 @@ from analysis.verdict import Check, Outcome, Verdict
 MOST_OPEN_NOTES = 4
 MOST_EPISODES = 4
 COMMIT_LETTERS = 12
+_UNPROVEN = re.compile(r"; [0-9]+ of them (?:is|are) unproven")
+"""What the sentence below the headline says at more length."""
 
 
 def banner(run: Run, verdict: Verdict) -> Markup:
@@ -50,6 +53,8 @@ def _headline(verdict: Verdict) -> tuple[str, str]:
     # The headline's first word is the one that stands above it.
     reason = verdict.headline.partition(": ")[2] or verdict.headline
     reason, _, so_far = reason.partition("; so far: ")
+    if proven_sentence(verdict):
+        reason = _UNPROVEN.sub("", reason)
     # Of several troubles the worst is the sentence; the others are listed below it.
     return (verdict.reasons[0] if _in_trouble(verdict) else reason), so_far
 
@@ -69,7 +74,7 @@ def _badges(verdict: Verdict) -> list[str]:
         badges.append("Aborted by a rule: the load was not run to its end")
     if verdict.outcome in (Outcome.REFUSED, Outcome.INTERRUPTED, Outcome.CRASHED):
         badges.append(f"{verdict.outcome.value.capitalize()}: no verdict on the service")
-    if verdict.tier is Tier.INCONCLUSIVE:
+    elif verdict.tier is Tier.INCONCLUSIVE:
         badges.append("Inconclusive: neither pass nor fail")
     return badges + [f"Fault active in the service: {fault}" for fault in verdict.faults]
 

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from analysis.meta import Stage
 from analysis.quantiles import Values
-from analysis.quantities import printable, shorten
+from analysis.quantities import format_duration, printable, shorten
 from analysis.render.chart_style import (
     DASHES,
     FAIL,
@@ -101,25 +101,37 @@ def cause_bands(causes: pd.DataFrame) -> tuple[CauseBand, ...]:
 
 
 def causes_figure(causes: pd.DataFrame, stages: Sequence[Stage], duration_s: float) -> Figure:
-    """Failures per second, the causes one on top of the other."""
+    """Failures per second, or of a bin where they are rare, one cause on top of the other."""
     figure, (axes,) = new_figure(3.4)
     t_s = causes["t_s"].to_numpy(dtype=np.float64)
-    for band, colour, dashes in zip(cause_bands(causes), SERIES, DASHES, strict=False):
+    bands = cause_bands(causes)
+    times, label_y = _cause_scale(bands, t_s, duration_s)
+    for band, colour, dashes in zip(bands, SERIES, DASHES, strict=False):
+        low, high = band.from_per_s * times, band.to_per_s * times
         label = shorten(printable(band.label), 60)
         # A leading underscore would hide a line from the legend.
         shown = f"\u200b{label}" if label.startswith("_") else label
-        axes.fill_between(
-            t_s, band.from_per_s, band.to_per_s, step="mid", color=colour, alpha=0.3, linewidth=0
-        )
-        edge = np.where(band.to_per_s > band.from_per_s, band.to_per_s, np.nan)
+        axes.fill_between(t_s, low, high, step="mid", color=colour, alpha=0.3, linewidth=0)
+        edge = np.where(high > low, high, np.nan)
         look: dict[str, Any] = {"color": colour, "linestyle": dashes, "label": shown}
         axes.plot(t_s, edge, drawstyle="steps-mid", linewidth=1.2, **look)
     axes.set_ylim(bottom=0)
-    axes.set_ylabel("failures/s, stacked")
+    axes.set_ylabel(label_y)
     shade_phases(axes, stages, duration_s)
     time_axis(axes, duration_s)
     legend(axes, columns=1, raised=name_phases(axes, stages, duration_s))
     return figure
+
+
+def _cause_scale(bands: Sequence[CauseBand], t_s: Values, duration_s: float) -> tuple[Values, str]:
+    """What to multiply each bin's failures per second with, and what the axis then shows."""
+    peak_per_s = max((float(band.to_per_s.max(initial=0)) for band in bands), default=0.0)
+    width_s = 2 * float(t_s[0]) if len(t_s) else 1.0
+    if peak_per_s >= 1 or width_s <= 1:
+        return np.ones(len(t_s)), "failures/s, stacked"
+    seconds = np.full(len(t_s), width_s)
+    seconds[-1] = duration_s - (len(t_s) - 1) * width_s
+    return seconds, f"failures in {format_duration(width_s)}, stacked"
 
 
 def health_figure(health: pd.DataFrame, limits: GeneratorLimits, duration_s: float) -> Figure:

@@ -54,7 +54,8 @@ def _case(verdict: Verdict, check: Check) -> str:
     head = (
         f"<testcase classname={_attribute(f'otaload.{verdict.scenario}')} name={_attribute(name)}"
     )
-    told = f"{check.tier.value}: {check.value_text}, {check.reason}"
+    told = f"{check.tier.value}: "
+    told += check.reason if check.value is None else f"{check.value_text}, {check.reason}"
     detail = f"<system-out>{_text(f'{told}; {check.proof}')}</system-out>"
     if not _fails(verdict, check):
         return f'{head} time="0">{detail}</testcase>'

@@ -10,7 +10,10 @@ LONGEST_UNBROKEN = 34
 """Characters in a cell up to which it stays on one line."""
 
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+)
+"""What is no letter: control characters, separators of lines, and what turns the writing around."""
 
 
 class Markup(str):

@@ -149,8 +149,8 @@ def connections(run: Run) -> Markup:
         for row in found
     ]
     columns = (
-        *("Endpoint", "Opened", "Share of requests", "Connect p50", "p95", "Max"),
-        *("TLS p50", "p95", "Max", "Sent again"),
+        *("Endpoint", "Opened", "Share of requests", "Connect p50", "Connect p95", "Connect max"),
+        *("TLS p50", "TLS p95", "TLS max", "Sent again"),
     )
     text = (
         "Latencies include the set-up of a connection where the request opened one. "

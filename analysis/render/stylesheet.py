@@ -159,6 +159,13 @@ footer { margin-top: 36px; margin-bottom: 24px; color: var(--quiet); font-size: 
   .checks .margin { width: 100%; max-width: 340px; height: auto; }
   .checks .interval { display: inline; margin-left: 8px; }
 }
+/* Between a telephone and a wide screen two cards stand beside each other. */
+@media screen and (min-width: 761px) and (max-width: 1180px) {
+  .checks .scroll tbody {
+    display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 0 32px;
+  }
+  .checks .scroll tr { align-content: start; }
+}
 @media print {
   body { font-size: 10.5pt; }
   .contents { display: none; }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import select
@@ -11,10 +12,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from PIL import Image
 
 from otaload.errors import OtaloadError
 
@@ -137,7 +141,15 @@ class Browser:
         """The page from its top as a PNG; the whole of it without a height."""
         if height_px is None:
             height_px = int(self.evaluate("document.documentElement.scrollHeight"))
-        self._size(width_px, min(height_px, TALLEST_PX))
+        pieces = [
+            self._piece(width_px, top_px, min(TALLEST_PX, height_px - top_px))
+            for top_px in range(0, height_px, TALLEST_PX)
+        ]
+        return pieces[0] if len(pieces) == 1 else _below_each_other(pieces)
+
+    def _piece(self, width_px: int, top_px: int, height_px: int) -> bytes:
+        self._size(width_px, height_px)
+        self.evaluate(f"window.scrollTo(0, {top_px})")
         shot = self._send("Page.captureScreenshot", format="png", captureBeyondViewport=False)
         return base64.b64decode(shot["data"])
 
@@ -187,3 +199,16 @@ class Browser:
         text, _, self._unread = self._unread.partition(b"\0")
         answer: dict[str, Any] = json.loads(text)
         return answer
+
+
+def _below_each_other(pieces: Sequence[bytes]) -> bytes:
+    """Some PNGs as one."""
+    images = [Image.open(io.BytesIO(piece)) for piece in pieces]
+    whole = Image.new("RGB", (images[0].width, sum(image.height for image in images)))
+    top_px = 0
+    for image in images:
+        whole.paste(image, (0, top_px))
+        top_px += image.height
+    drawn = io.BytesIO()
+    whole.save(drawn, "PNG")
+    return drawn.getvalue()

@@ -168,7 +168,7 @@ class DeviceUser(LeanHttpUser):
         )
         if outcome.ok:
             device.token = outcome.value
-            self.context_of_run.secrets.add(outcome.value or "")
+            self.context_of_run.secrets.add_token(outcome.value or "")
         return outcome.ok
 
     def ensure_token(self, device: Device) -> bool:

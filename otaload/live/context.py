@@ -22,9 +22,9 @@ class RunContext:
     """The target, the seed and what the users of one process learn from each other.
 
     `think_s` is the range of seconds between iterations; with `pacing_s` they start on a schedule
-    in its place. What users learn that must not be told, such as a device's token, they add to
-    `secrets`. `current_release` is the release that the service last offered; `refused` is set
-    when a target turned out to be forbidden.
+    in its place. What users learn that must not be told, they add to `secrets`, a device's token
+    with `add_token`. `current_release` is the release that the service last offered; `refused` is
+    set when a target turned out to be forbidden.
     """
 
     def __init__(

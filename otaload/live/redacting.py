@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from locust.runners import Runner
+from locust.rpc import Message
+from locust.runners import Runner, WorkerRunner
 
+from otaload.record.text import as_text
 from otaload.redaction import Secrets
 
 
@@ -31,10 +33,30 @@ def redact_logs(secrets: Secrets) -> None:
 
 
 def redact_exceptions(runner: Runner, secrets: Secrets) -> None:
-    """Have Locust's table of exceptions, which the web UI shows, hold no secret."""
+    """Have Locust's table of exceptions, which the web UI shows, hold no secret.
+
+    A worker sends what its users raise to the table of its master, which does not know the secrets
+    that the worker has learnt.
+    """
+    if isinstance(runner, WorkerRunner):
+        _redact_sent_exceptions(runner, secrets)
+        return
     log_exception = runner.log_exception
 
     def log(node_id: str, msg: str, formatted_tb: str) -> Any:
         return log_exception(node_id, secrets.redact(msg), secrets.redact(formatted_tb))
 
     runner.log_exception = log  # type: ignore[method-assign]
+
+
+def _redact_sent_exceptions(runner: WorkerRunner, secrets: Secrets) -> None:
+    send = runner.client.send
+
+    def send_redacted(message: Message) -> None:
+        if message.type == "exception":
+            # What is no text to the serialiser would take the message with it.
+            told = {name: secrets.redact(as_text(text)) for name, text in message.data.items()}
+            message = Message(message.type, told, message.node_id)
+        send(message)
+
+    runner.client.send = send_redacted

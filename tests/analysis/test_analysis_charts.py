@@ -298,6 +298,17 @@ def test_causes_are_stacked_without_a_gap(tmp_path: Path) -> None:
     assert np.nanmax(figure.axes[0].lines[1].get_ydata()) == second.to_per_s.max()
 
 
+def test_rare_failures_are_counted_by_the_bin(tmp_path: Path) -> None:
+    failures = {3: {"reset": 1}, 100: {"reset": 2}, 599: {"reset": 1}}
+    part = Traffic(2, failures=failures)
+    run = load_run(write(tmp_path, {CHECK: part}, duration_s=601, meta=smoke_meta()))
+    figure, text = drawn_with("t", lambda: causes_figure(cause_series(run), (), run.duration_s))
+    drawn = figure.axes[0].lines[0].get_ydata()
+
+    assert drawn[np.isfinite(drawn)].tolist() == [1, 2, 1]
+    assert "failures in 5 s, stacked</text>" in text
+
+
 def test_neighbouring_stages_of_a_phase_are_one_span_that_ends_with_the_run() -> None:
     stages = (
         Stage("a", 0, 10, 0, 5, Phase.RAMP_UP),

@@ -206,6 +206,15 @@ def test_a_run_without_any_request_is_one_line_and_not_nine(tmp_path):
         _, walk = page_of(path)
         assert "no data" not in walk.text
         assert "Not one request was recorded." in walk.text
+        assert "no data, no data" not in render.junit(verdict)
+
+
+def test_the_top_says_once_that_checks_are_unproven(tmp_path):
+    _, walk = page_of(write_run(tmp_path))
+    top = walk.text[: walk.text.index("The worst first")]
+    assert "all 9 checks pass over 600 requests" in top.replace("All", "all")
+    assert "Not fully proven: 3 of 9" in top
+    assert "unproven" not in top
 
 
 def test_one_request_is_not_called_requests(tmp_path):
@@ -294,9 +303,10 @@ def failing_page(tmp_path_factory):
 def test_the_page_is_well_formed_and_its_ids_are_unique(failing_page, tmp_path):
     _, walk = failing_page
     assert len(walk.ids) == len(set(walk.ids))
-    # Two charts each for all and two endpoints, percentiles, load, causes, health; a bar a check.
+    # A chart each for all and two endpoints, percentiles, load, causes, health; a bar a check.
+    # So few requests have no heatmap.
     checks = judge_directory(failing_run(tmp_path)).checks
-    assert walk.elements.count("svg") == 10 + sum(check.value is not None for check in checks)
+    assert walk.elements.count("svg") == 7 + sum(check.value is not None for check in checks)
 
 
 def test_every_cell_names_its_column_for_narrow_screens(failing_page):
@@ -354,9 +364,10 @@ def test_the_banner_marks_all_that_limits_the_verdict(tmp_path):
         "? INTERRUPTED",
         "Rehearsal: time × 0.1, users × 1",
         "Fault active in the service: hang",
-        "Inconclusive: neither pass nor fail",
+        "Interrupted: no verdict on the service",
     ):
         assert mark in walk.text
+    assert "Inconclusive: neither pass nor fail" not in walk.text  # which would say it twice
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from analysis.outputs import report_directory
 from analysis.verdict import Outcome
@@ -73,6 +75,18 @@ def test_the_checks_need_no_scrolling_at_any_width(
     assert browser.evaluate(beyond) == [0]
 
 
+@pytest.mark.parametrize(("width_px", "beside"), [(420, 1), (760, 1), (900, 2), (1180, 2)])
+def test_cards_of_checks_stand_beside_each_other_where_there_is_room(
+    reports: dict[str, Path], browser: Browser, width_px: int, beside: int
+) -> None:
+    browser.open(reports["load"], width_px=width_px, dark=False)
+    lefts = """new Set([...document.querySelectorAll('.checks tbody tr')]
+        .map(row => Math.round(row.getBoundingClientRect().left))).size"""
+
+    assert browser.evaluate(lefts) == beside
+    assert browser.evaluate("document.documentElement.scrollWidth") <= width_px
+
+
 @pytest.mark.parametrize("width_px", WIDTHS_PX)
 @pytest.mark.parametrize("name", ["load", "breakpoint"])
 def test_no_text_of_a_chart_is_cut_off_by_its_edge(
@@ -133,6 +147,25 @@ def test_a_picture_is_as_wide_as_its_window(reports: dict[str, Path], browser: B
     assert picture.startswith(b"\x89PNG")
     assert int.from_bytes(picture[16:20], "big") == 420
     assert int.from_bytes(picture[20:24], "big") == 600
+
+
+def test_a_page_taller_than_a_picture_may_be_is_taken_in_pieces(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(browsers, "TALLEST_PX", 400)
+    page = tmp_path / "tall.html"
+    bands = "".join(
+        f'<div style="height: 300px; background: rgb({shade}, 0, 0)"></div>'
+        for shade in (50, 100, 150, 200)
+    )
+    page.write_text(f'<body style="margin: 0">{bands}')
+    browser.open(page, width_px=300, dark=False)
+    drawn = Image.open(io.BytesIO(browser.picture(width_px=300))).convert("RGB")
+
+    assert drawn.size == (300, 1200)
+    reds = [drawn.getpixel((150, y)) for y in range(150, 1200, 300)]
+    assert reds == [(50, 0, 0), (100, 0, 0), (150, 0, 0), (200, 0, 0)]
+    assert drawn.getpixel((150, 1199)) == (200, 0, 0)
 
 
 def test_without_a_chromium_the_error_names_the_remedy(

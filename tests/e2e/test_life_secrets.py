@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.foreign import asking
-from tests.e2e.running import Bench
+from tests.e2e.foreign import EMBEDDED, asking
+from tests.e2e.running import Bench, assert_reconciled
 from tests.e2e.stub import Answer, healthy, stub
 from tests.e2e.test_web_ui import Ui
 
@@ -150,6 +150,28 @@ def test_the_tokens_of_devices_are_told_by_nothing(bench: Bench) -> None:
     assert ended.code == 107, ended.output
     assert "no token [redacted]" in ended.meta["crashes"]["first"]
     assert_unsaid(files_of(bench.folder))
+    bench.assert_no_orphans()
+
+
+def test_what_users_raise_on_workers_is_told_without_what_those_have_learnt(bench: Bench) -> None:
+    path = asking(
+        bench,
+        on_start=f"secrets_of(self.environment).add_token({TOKEN!r})",
+        # And with a letter that fits into no message.
+        task=f"raise RuntimeError('no \\udcff token {TOKEN} here')",
+        module="from otaload.live.context import secrets_of",
+    )
+    ended = bench.run(
+        *(path, "--users", "2", "--run-time", "4", *EMBEDDED, "--processes", "2"),
+        *("--csv", str(bench.folder / "table"), "--html", str(bench.folder / "locust.html")),
+    )
+
+    assert ended.code == 107, ended.output
+    told = "no ? token [redacted] here"
+    assert told in ended.meta["crashes"]["first"]
+    assert told in (bench.folder / "table_exceptions.csv").read_text()
+    assert_unsaid(files_of(bench.folder))
+    assert_reconciled(ended)
     bench.assert_no_orphans()
 
 

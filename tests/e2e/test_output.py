@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.running import ROOT, TIMEOUT_S, Bench
+from tests.e2e.running import ROOT, TIMEOUT_S, Bench, Ended, assert_reconciled
 
 FAILING = ("smoke", "--time-scale", "0.05", "--faults", "error:p=1")
 
@@ -87,6 +87,8 @@ def test_a_run_and_its_verdict_stand_though_the_disk_of_their_log_is_full(
     assert "Traceback" not in errors
 
     (path,) = bench.reports.glob("2*")
+    assert_reconciled(Ended(code, errors, path))
+    bench.assert_no_orphans()
     env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
     code, errors = on_full_disk(bench, "judge", str(path), env=env)
     assert code == 99, errors
