@@ -40,6 +40,9 @@ _TOKEN_END = re.compile(r"[\s\"'<>&,;()\[\]{}]")
 _ESCAPE = re.compile("%[0-9A-F]{2}")
 _URL_SAFE = str.maketrans("+/", "-_")
 
+_SPELT_ALIKE = re.compile(r"[A-Za-z0-9._~-]+")
+"""What URLs, JSON, Python and HTML all leave as it stands."""
+
 
 class Secrets:
     """What must not be told, and how to take it out of a text.
@@ -79,8 +82,10 @@ class Secrets:
         """Learn a token, which has neither white space nor quotes in it, by its beginning."""
         if len(token) < MIN_LENGTH:
             return
-        heads = self._token_heads
-        for spelling in _spellings(token[:MIN_LENGTH]):
+        heads, begins = self._token_heads, token[:MIN_LENGTH]
+        # Nearly every token: to spell it in ten ways that are one costs 60 µs.
+        alike = _SPELT_ALIKE.fullmatch(begins)
+        for spelling in (begins,) if alike else _spellings(begins):
             head = spelling[:MIN_LENGTH]
             heads.pop(head, None)
             heads[head] = None

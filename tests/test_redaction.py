@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otaload.redaction import MAX_HEADS, MIN_LENGTH, REDACTED, Secrets
+from otaload.redaction import MAX_HEADS, MIN_LENGTH, REDACTED, Secrets, _spellings
 
 KEY = "sk_live_4f9a8b7c6d5e"
 HOOK = "https://hooks.slack.com/services/T0/B0/abcdef0123456789"
@@ -184,3 +184,11 @@ def test_a_large_fleet_costs_a_text_no_more_than_a_small_one(form: str) -> None:
     assert "19999" not in redacted
     # Sorting them at each, or 20,000 searches of the text, would take a hundred times as long.
     assert time.perf_counter() - began < 4
+
+
+@given(st.text("ABCxyz019._~-+/=&<>'\" %", min_size=8, max_size=8))
+def test_a_plain_beginning_is_spelt_alike_everywhere(begins: str) -> None:
+    secrets = Secrets()
+    secrets.add_token(f"{begins}restOfTheToken")
+
+    assert set(secrets._token_heads) == {spelling[:8] for spelling in _spellings(begins)}
