@@ -170,7 +170,7 @@ def test_a_rehearsal_is_marked_in_the_first_line_of_a_slack_message(tmp_path):
 
 
 def test_a_run_without_a_verdict_is_told_as_one():
-    message = json.loads(unjudged("a-run", "<!here> run.json is missing"))
+    message = json.loads(unjudged("a-run", "could not be judged", "<!here> run.json is missing"))
     assert message["text"] == "❔ a-run: could not be judged: &lt;!here&gt; run.json is missing"
 
 
