@@ -9,11 +9,12 @@ import pytest
 from staging.launch import start
 from tests.e2e.running import Bench
 
-# A service that is 100 ms late passes below 200 ms, and so on; errors likewise.
+# A service that is 100 ms late passes below 400 ms, and so on; errors likewise. The tiers are wide
+# enough for a busy machine.
 LIMITS = """\
 global:
-  p95: { pass: 200 ms, warning: 400 ms, fail: 800 ms }
-  p99: { pass: 200 ms, warning: 400 ms, fail: 800 ms }
+  p95: { pass: 400 ms, warning: 1000 ms, fail: 1600 ms }
+  p99: { pass: 400 ms, warning: 1000 ms, fail: 1600 ms }
   error_rate: { pass: 5 %, warning: 25 %, fail: 60 % }
 generator: { lag: 10 s, cpu: 1000 % }
 """
@@ -23,9 +24,9 @@ generator: { lag: 10 s, cpu: 1000 % }
     ("delay_ms", "error_share", "tier", "gap", "code"),
     [
         (100, 0.0, "pass", False, 0),
-        (300, 0.15, "warning", False, 0),
-        (600, 0.42, "warning", True, 0),
-        (1000, 0.85, "fail", False, 99),
+        (700, 0.15, "warning", False, 0),
+        (1300, 0.42, "warning", True, 0),
+        (2000, 0.85, "fail", False, 99),
     ],
     ids=["pass", "warning", "gap", "fail"],
 )
@@ -46,7 +47,10 @@ def test_a_known_latency_and_error_share_land_in_their_tier(
     for metric in ("p95", "p99", "error_rate"):
         check = ended.check(metric)
         assert (check["tier"], check["gap"]) == (tier, gap), check
-    assert ended.check("p95")["value"] == pytest.approx(delay_ms, rel=0.25, abs=40)
+    # A busy machine adds to the slowest, and takes from none.
+    whole = next(row for row in ended.verdict["endpoints"] if row["endpoint"] == "all requests")
+    assert whole["p50_ms"] == pytest.approx(delay_ms, rel=0.25, abs=40)
+    assert ended.check("p95")["value"] >= delay_ms
     assert ended.check("error_rate")["value"] == pytest.approx(error_share, abs=0.1)
     n = {row["phase"]: row["n"] for row in ended.verdict["phases"]}
     assert sum(n.values()) == sum(e.requests for e in ended.totals().values())
@@ -58,15 +62,15 @@ def test_one_bad_endpoint_among_good_ones_fails_alone(bench: Bench) -> None:
         LIMITS
         + textwrap.dedent("""\
             endpoints:
-              /updates/check: { p95: { pass: 200 ms } }
-              /devices/register: { p95: { pass: 200 ms } }
-              /bundles/download: { p95: { pass: 200 ms } }
+              /updates/check: { p95: { pass: 400 ms } }
+              /devices/register: { p95: { pass: 400 ms } }
+              /bundles/download: { p95: { pass: 400 ms } }
             """)
     )
     ended = bench.run(
         "load",
         *("--time-scale", "0.01", "--user-scale", "0.2"),
-        *("--faults", "latency@/devices/register:ms=1000"),
+        *("--faults", "latency@/devices/register:ms=2000"),
     )
 
     assert ended.code == 99, ended.output
@@ -104,7 +108,7 @@ def test_a_named_endpoint_without_traffic_fails_with_its_reason(bench: Bench) ->
 def test_a_warning_fails_the_build_only_when_asked_to(bench: Bench) -> None:
     bench.thresholds.write_text(LIMITS)
     ended = bench.run(
-        "smoke", "--time-scale", "0.05", "--faults", "latency:ms=300", "--fail-on-warning"
+        "smoke", "--time-scale", "0.05", "--faults", "latency:ms=700", "--fail-on-warning"
     )
 
     assert ended.code == 90, ended.output
