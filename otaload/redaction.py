@@ -22,7 +22,7 @@ MIN_LENGTH = 8
 MAX_SECRETS = 100
 """Secrets that are known whole; an environment has far fewer."""
 MAX_HEADS = 50_000
-"""Beginnings of tokens that are remembered, the latest ones."""
+"""Beginnings of tokens that are remembered, the latest ones: half of them at least."""
 FEW = 50
 """So many beginnings are looked for one by one, which is faster than character by character."""
 
@@ -55,7 +55,10 @@ class Secrets:
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         self._by_head: dict[str, list[str]] = {}
-        self._token_heads: dict[str, None] = {}
+        # Two generations: the elder is forgotten whole once the younger is full. To forget one by
+        # one, in their order, costs a dict a walk over all that was deleted before.
+        self._token_heads: set[str] = set()
+        self._elder_heads: set[str] = set()
         self._known: set[str] = set()
         for name, value in (environ or {}).items():
             if name in _NAMES or name.endswith(_ENDINGS):
@@ -82,20 +85,18 @@ class Secrets:
         """Learn a token, which has neither white space nor quotes in it, by its beginning."""
         if len(token) < MIN_LENGTH:
             return
-        heads, begins = self._token_heads, token[:MIN_LENGTH]
+        begins = token[:MIN_LENGTH]
         # Nearly every token: to spell it in ten ways that are one costs 60 µs.
         alike = _SPELT_ALIKE.fullmatch(begins)
         for spelling in (begins,) if alike else _spellings(begins):
-            head = spelling[:MIN_LENGTH]
-            heads.pop(head, None)
-            heads[head] = None
-        while len(heads) > MAX_HEADS:
-            # The one that was not heard of for longest: its device has another token since.
-            del heads[next(iter(heads))]
+            self._token_heads.add(spelling[:MIN_LENGTH])
+        if len(self._token_heads) > MAX_HEADS // 2:
+            # Those that were not heard of for longest: their devices have other tokens since.
+            self._elder_heads, self._token_heads = self._token_heads, set()
 
     def redact(self, text: str) -> str:
         """The text without any secret; one that was cut off at its end is found as well."""
-        if self._by_head or self._token_heads:
+        if self._by_head or self._token_heads or self._elder_heads:
             text = self._without_known(text)
         for pattern, put in _LOOKS:
             text = pattern.sub(put, text)
@@ -115,16 +116,16 @@ class Secrets:
         parts: list[str] = []
         taken = at = 0
         last = len(text) - MIN_LENGTH
-        secrets, tokens = self._by_head, self._token_heads
-        if len(secrets) + len(tokens) <= FEW and not any(
-            head in text for heads in (secrets, tokens) for head in heads
+        secrets, tokens, elder = self._by_head, self._token_heads, self._elder_heads
+        if len(secrets) + len(tokens) + len(elder) <= FEW and not any(
+            head in text for heads in (secrets, tokens, elder) for head in heads
         ):
             return text
         while at <= last:
             head = text[at : at + MIN_LENGTH]
             found = secrets.get(head)
             length = self._length_at(text, at, found) if found else 0
-            if not length and head in tokens:
+            if not length and (head in tokens or head in elder):
                 length = _length_of_token(text, at)
             if length:
                 parts += (text[taken:at], REDACTED)

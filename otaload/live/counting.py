@@ -13,7 +13,11 @@ from locust.env import Environment
 
 from otaload.http import Response
 from otaload.live.crashes import is_meant
-from otaload.live.locust_statistics import add_windows, silence_per_request_statistics
+from otaload.live.locust_statistics import (
+    add_windows,
+    forget_old_seconds,
+    silence_per_request_statistics,
+)
 from otaload.record import OTHER, Recorder, Window, WindowKey
 from otaload.record.text import as_text
 from otaload.redaction import Secrets
@@ -74,6 +78,7 @@ class Counting:
         windows = self.recorder.take(before_second=before_second)
         if self._feeds_locust:
             add_windows(self._environment.stats, windows)
+            forget_old_seconds(self._environment.stats)
         held, self._held = self._held, []
         return [*held, *windows]
 

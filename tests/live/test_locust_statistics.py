@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import gevent
 import gevent.socket
@@ -11,6 +12,7 @@ from locust.env import Environment
 
 from otaload.http import LeanHttpUser
 from otaload.live.counting import Counting, host_in
+from otaload.live.locust_statistics import KEPT_SECONDS
 
 NAMES = ("/x", "/y")
 
@@ -169,3 +171,31 @@ def test_a_repetition_that_found_nobody_is_counted_and_is_no_connection() -> Non
     assert response.timings.first_byte_s == 0
     ((_, window),) = counting.take()
     assert (window.resent, window.connects.n) == (1, 0)
+
+
+def test_seconds_long_past_are_forgotten_and_current_rates_stay_true() -> None:
+    environment = environment_with_runner()
+    counting = Counting(environment)
+    began_s = int(time.time()) - 2000
+    environment.stats.total.start_time = float(began_s)
+    for second in range(began_s, began_s + 1000):
+        for n in range(7):
+            environment.events.request.fire(
+                request_type="GET",
+                name="/x",
+                response_time=5.0,
+                response_length=10,
+                exception=RuntimeError("reset") if n == 0 else None,
+                context={},
+                start_time=second + n / 10,
+                url="http://127.0.0.1:81/x",
+            )
+        counting.take(before_second=second + 1)
+
+    stats = environment.stats
+    assert stats.total.num_requests == 7000
+    for entry in (stats.total, stats.get("/x", "GET")):
+        for table in (entry.num_reqs_per_sec, entry.num_fail_per_sec):
+            assert KEPT_SECONDS <= len(table) <= 2 * KEPT_SECONDS + 1
+    assert stats.total.current_rps == 7.0
+    assert stats.total.current_fail_per_sec == 1.0
