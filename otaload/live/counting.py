@@ -134,19 +134,24 @@ class Counting:
 
     def count(self, response: Response, name: str) -> None:
         """Count what the lean client has to report; the same as `on_request` with its event."""
-        exception = response.exception
-        context = response.context
         message = response.message
-        self._record(
-            response,
-            message.method,
-            name,
-            response.start_time,
-            response.total_s * 1000.0,
-            response.body_bytes,
-            None if exception is None else (str(exception) or type(exception).__name__),
-            retry=bool(context) and "otaload_retry" in context,
-        )
+        exception = response.exception
+        if exception is None and response.reused and not response.context:
+            self.recorder.record_success(
+                message.method, name, response.start_time, response.total_s, response.body_bytes
+            )
+        else:
+            context = response.context
+            self._record(
+                response,
+                message.method,
+                name,
+                response.start_time,
+                response.total_s * 1000.0,
+                response.body_bytes,
+                None if exception is None else (str(exception) or type(exception).__name__),
+                retry=bool(context) and "otaload_retry" in context,
+            )
         self._count_host(message.target.url)
 
     def _record(
