@@ -22,6 +22,8 @@ smoke: $(RUNTIME) ## run the smoke scenario against the embedded service (or API
 stress soak spike breakpoint health load: $(RUNTIME)
 	@$(BIN)/otaload run $@
 
+# The tests start hundreds of processes that import the same modules: each is compiled only once.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(DEV) ## run all tests
 	@# Two halves side by side; the output of the second comes once the first has ended.
 	@$(BIN)/python -m pytest $(WITH_SOCKETS) >$(VENV)/.tests 2>&1 & second=$$!; \
