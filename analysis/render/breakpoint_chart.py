@@ -143,5 +143,5 @@ def _name_limit(axes: Axes, at: float | None, text: str) -> None:
         xycoords=axes.get_xaxis_transform(),
         textcoords="offset points",
         ha="right",
-        fontsize=9.5,
+        fontsize=10,
     )

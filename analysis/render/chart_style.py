@@ -160,9 +160,7 @@ def side_labels(
                 "shrinkB": 0,
             },
         )
-        axes.text(
-            1.03 + beyond, label_at, text, transform=axes.transAxes, fontsize=9.5, va="center"
-        )
+        axes.text(1.03 + beyond, label_at, text, transform=axes.transAxes, fontsize=10, va="center")
 
 
 def spread(positions: Sequence[float], gap: float) -> list[float]:

@@ -72,7 +72,7 @@ def load_figure(
             xycoords=below.get_xaxis_transform(),
             textcoords="offset points",
             ha="left" if early else "right",
-            fontsize=9.5,
+            fontsize=10,
         )
     time_axis(below, duration_s)
     return figure
@@ -117,6 +117,8 @@ def causes_figure(causes: pd.DataFrame, stages: Sequence[Stage], duration_s: flo
         axes.plot(t_s, edge, drawstyle="steps-mid", linewidth=1.2, **look)
     axes.set_ylim(bottom=0)
     axes.set_ylabel(label_y)
+    # Failures of a bin are counted: there is no half of one.
+    axes.yaxis.set_major_locator(MaxNLocator(nbins="auto", integer=bool((times != 1).any())))
     shade_phases(axes, stages, duration_s)
     time_axis(axes, duration_s)
     legend(axes, columns=1, raised=name_phases(axes, stages, duration_s))
@@ -152,7 +154,7 @@ def health_figure(health: pd.DataFrame, limits: GeneratorLimits, duration_s: flo
         (above, f"limit {limits.cpu_ratio * 100:g} %", limits.cpu_ratio * 100),
         (below, f"limit {limits.lag_ms:g} ms", limits.lag_ms),
     ):
-        axes.text(1.01, at, text, transform=axes.get_yaxis_transform(), va="center", fontsize=9.5)
+        axes.text(1.01, at, text, transform=axes.get_yaxis_transform(), va="center", fontsize=10)
         axes.set_ylim(0, max(axes.get_ylim()[1], at * 1.15))
     above.set_ylabel("CPU (% of a core)")
     below.set_ylabel("worst lag (ms)")

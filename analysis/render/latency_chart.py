@@ -179,7 +179,7 @@ def _tier_strips(axes: Axes, limits: Sequence[tuple[str, Limits]]) -> float:
             metric.removeprefix("p"),
             transform=axes.transAxes,
             ha="center",
-            fontsize=8.5,
+            fontsize=10,
             color=SERIES[LATENCIES.index(metric)],
         )
     return len(judged) * STRIP_STEP if judged else 0.0

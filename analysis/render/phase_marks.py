@@ -67,7 +67,7 @@ def name_phases(axes: Axes, stages: Sequence[Stage], duration_s: float) -> float
         middle = (span.start_s + span.end_s) / 2
         place = axes.get_xaxis_transform()
         axes.text(
-            middle, 1.015, span.phase.value, transform=place, ha="center", fontsize=8.5, color=QUIET
+            middle, 1.015, span.phase.value, transform=place, ha="center", fontsize=10, color=QUIET
         )
         named = RAISED
     return named

@@ -37,7 +37,7 @@ def recovery_figure(recovery: Recovery) -> Figure:
     axes.axhline(recovery.band_ms, color=PASS, linewidth=1.1, linestyle=DASHES[1])
     place = axes.get_yaxis_transform()
     band = f"band {format_quantity(recovery.band_ms, Unit.MS)}"
-    axes.text(1.01, recovery.band_ms, band, transform=place, va="center", fontsize=9.5)
+    axes.text(1.01, recovery.band_ms, band, transform=place, va="center", fontsize=10)
     axes.axvline(
         burst.back_s - ends_s, color=QUIET, linewidth=1.0, linestyle=DASHES[2], label="load back"
     )

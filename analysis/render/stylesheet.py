@@ -66,7 +66,7 @@ a { color: var(--series-1); }
 .contents ul { display: flex; flex-wrap: wrap; gap: 2px 18px; padding: 0; list-style: none; }
 
 .scroll { overflow-x: auto; margin-top: 12px; }
-.scroll, .chart, pre {
+.scroll, pre {
   --under: var(--page);
   /* A shadow at an edge behind which there is more; it scrolls away with the end. */
   background:
@@ -130,11 +130,9 @@ footer { margin-top: 36px; margin-bottom: 24px; color: var(--quiet); font-size: 
   dl:not(.facts) { grid-template-columns: 1fr; } dl:not(.facts) dd { margin-bottom: 6px; }
   .banner { padding: 10px 12px; border-left-width: 8px; }
 }
-/* A chart as wide as a telephone has letters that nobody reads: it scrolls by itself. */
-@media screen and (max-width: 760px) {
-  .chart { overflow-x: auto; }
-  .chart svg { min-width: 540px; }
-  .chart figcaption { position: sticky; left: 0; }
+/* A chart as wide as a telephone needs all of it for its letters to be read. */
+@media screen and (max-width: 480px) {
+  main, header, footer { padding-left: 8px; padding-right: 8px; }
 }
 /* Neither a narrow screen nor a sheet of paper scrolls sideways: each row becomes a card. */
 @media (max-width: 1180px), print {

@@ -307,6 +307,7 @@ def test_rare_failures_are_counted_by_the_bin(tmp_path: Path) -> None:
 
     assert drawn[np.isfinite(drawn)].tolist() == [1, 2, 1]
     assert "failures in 5 s, stacked</text>" in text
+    assert all(tick == int(tick) for tick in figure.axes[0].get_yticks())
 
 
 def test_neighbouring_stages_of_a_phase_are_one_span_that_ends_with_the_run() -> None:
