@@ -6,6 +6,7 @@ stays text, and every id carries the chart's name, so that many charts fit in on
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -13,10 +14,9 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
-
-from analysis.render.chart_layout import ABOUT, POINTS_PER_INCH, draw
 
 INK, QUIET, GRID = "#010101", "#010102", "#010103"
 PASS, WARNING, FAIL = "#010104", "#010105", "#010106"
@@ -80,8 +80,9 @@ def style(name: str) -> AbstractContextManager[None]:
 
 def new_figure(height_in: float, *, rows: int = 1) -> tuple[Figure, list[Axes]]:
     """A figure with axes one above the other that share their time axis."""
-    figure = Figure(figsize=(WIDTH_IN, height_in), dpi=POINTS_PER_INCH)
-    grid = figure.subplots(rows, 1, sharex=True, squeeze=False, gridspec_kw=ABOUT)
+    figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
+    FigureCanvasSVG(figure)
+    grid = figure.subplots(rows, 1, sharex=True, squeeze=False)
     return figure, [row[0] for row in grid]
 
 
@@ -184,9 +185,12 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
 
 def svg(figure: Figure, name: str) -> str:
     """The figure as an `<svg>` element to be put into a page; call it within `style(name)`."""
+    buffer = io.StringIO()
     for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
         patch.set(facecolor="none", edgecolor="none")
-    text = draw(figure)
+    # The same drawing as by savefig, which draws it once more beforehand to lay it out.
+    FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})  # type: ignore[no-untyped-call]
+    text = buffer.getvalue()
     text = text[text.index("<svg") :]
     # An inline SVG needs no namespaces, and its metadata would name other sites.
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
