@@ -30,7 +30,7 @@ test: $(DEV) ## run all tests
 	$(BIN)/python -m pytest --ignore=tests/e2e $(WITH_SOCKETS:%=--ignore=%); first=$$?; \
 	wait $$second; second=$$?; cat $(VENV)/.tests; exit $$((first | second))
 	@# These mostly wait for processes of their own. Locust's plugin would patch pytest-xdist away.
-	@$(BIN)/python -m pytest tests/e2e -p no:locust -n 4 --dist worksteal
+	@$(BIN)/python -m pytest tests/e2e -p no:locust -n 4 --dist load --maxschedchunk 1
 
 lint: style typecheck ## check style and types
 

@@ -176,13 +176,21 @@ def test_what_users_raise_on_workers_is_told_without_what_those_have_learnt(benc
 
 
 def test_a_target_that_cannot_be_used_is_told_without_its_password(bench: Bench, otaload) -> None:
-    for url in (
-        f"https://ann:{PASSWORD}@ho st/",
-        f"https://host/?token={SIGNATURE}",
-        f"ftp://ann:{PASSWORD}@host",
-    ):
-        environment = {**ENVIRONMENT, "API_BASE_URL": url}
-        ended = bench.run("smoke", env=environment)
+    environments = [
+        {**ENVIRONMENT, "API_BASE_URL": url}
+        for url in (
+            f"https://ann:{PASSWORD}@ho st/",
+            f"https://host/?token={SIGNATURE}",
+            f"ftp://ann:{PASSWORD}@host",
+        )
+    ]
+    # At once: each of them tries for a while to tell Slack.
+    started = [
+        bench.start(*bench.options("smoke"), env=environment, log=f"log{number}")
+        for number, environment in enumerate(environments)
+    ]
+    for number, (environment, process) in enumerate(zip(environments, started, strict=True)):
+        ended = bench.wait(process, f"log{number}")
         checked = otaload("check", env=environment)
         assert ended.code == checked.returncode == 104, ended.output
         assert_unsaid([("the log", ended.output), ("otaload check", checked.stderr)])
