@@ -41,8 +41,8 @@ DEFINITIONS = (
     ),
     (
         "Heatmap",
-        "A cell is the darker, the greater the share of its bin's successful requests that took so "
-        "long. Its legend names the upper end of each shade.",
+        "A cell's colour is the stronger, the greater the share of its bin's successful requests "
+        "that took so long. Its legend names the upper end of each shade.",
     ),
     (
         "Phase, judged",

@@ -35,7 +35,7 @@ from analysis.render.phase_marks import RAISED, name_phases, shade_phases
 
 LATENCIES = ("p50", "p95", "p99")
 MAX_COLOUR = QUIET
-STRIP_WIDTH, STRIP_STEP = 0.02, 0.056
+STRIP_WIDTH, STRIP_STEP = 0.02, 0.066
 TIER_COLOURS = {Tier.PASS: PASS, Tier.WARNING: WARNING, Tier.FAIL: FAIL}
 SHADES = (
     (0.0, "to 2 %", 0.42),

@@ -65,7 +65,7 @@ def table(
         return joined(
             element(
                 "th" if i == heading else "td",
-                cell,
+                _whole(cell) if i in right else cell,
                 scope="row" if i == heading else "",
                 class_=_cell_class(cell, is_number=i in right),
                 data_label=columns[i],
@@ -78,6 +78,11 @@ def table(
     shown = element("table", title, element("thead", element("tr", joined(head))), body)
     label = f"Table: {', '.join(columns[:3])}"
     return element("div", shown, class_="scroll", tabindex="0", role="group", aria_label=label)
+
+
+def _whole(cell: str) -> str:
+    """A number that keeps its unit beside it where lines are short."""
+    return cell if isinstance(cell, Markup) else cell.replace(" ", "\u00a0")
 
 
 def _cell_class(cell: str, *, is_number: bool) -> str:

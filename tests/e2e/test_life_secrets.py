@@ -14,7 +14,7 @@ from tests.e2e.stub import Answer, healthy, stub
 from tests.e2e.test_web_ui import Ui
 
 KEY = "sk_live_4f9a8b7c6d5e4f3a"
-HOOK = "https://hooks.example.com/services/T0AB/B0CD/zyxwvut987654321"
+HOOK = "https://127.0.0.1:9/services/T0AB/B0CD/zyxwvut987654321"
 TOKEN = "device.token.0a1b2c3d4e5f"
 SIGNATURE = "c2lnbmF0dXJlLW9mLXRoZS1jZG4"
 PASSWORD = "correct-horse"
