@@ -21,8 +21,9 @@ MIN_LENGTH = 8
 """A shorter value is as likely a word of the text as a secret; it is left alone."""
 MAX_SECRETS = 100
 """Secrets that are known whole; an environment has far fewer."""
-MAX_HEADS = 50_000
-"""Beginnings of tokens that are remembered, the latest ones: half of them at least."""
+MAX_HEADS = 20_000
+"""Beginnings of tokens that are remembered, the latest ones; never fewer than half as many, which
+is as many as there are devices in a fleet."""
 FEW = 50
 """So many beginnings are looked for one by one, which is faster than character by character."""
 
