@@ -10,7 +10,7 @@ from bench.target import on_path
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="interleaved repetitions (3)")
+    parser.add_argument("--rounds", type=int, default=5, help="interleaved repetitions (5)")
     parser.add_argument("--seconds", type=float, default=3.0, help="seconds of each run (3)")
     parser.add_argument(
         "--output", type=Path, default=Path("bench/http-results.md"), help="Markdown file"
