@@ -7,7 +7,9 @@ a run of otaload: by its recorder, flushed once a second to a run directory and 
 
 import argparse
 import json
+import os
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -95,11 +97,10 @@ def measure(arguments: argparse.Namespace, folder: str) -> None:
     if flush is not None:
         flush()
     requests_before, cpu_before, wall_before = total.num_requests, cpu_s(), time.perf_counter()
-    until = wall_before + arguments.seconds
-    while (left_s := until - time.perf_counter()) > 0:
-        gevent.sleep(min(1.0, left_s))
-        if flush is not None:
-            flush()
+    if arguments.turns:
+        go_on_by_turns(flush)
+    else:
+        go_on(arguments.seconds, flush)
     cpu, wall = cpu_s() - cpu_before, time.perf_counter() - wall_before
     requests = total.num_requests - requests_before
     rss_after = process.memory_info().rss
@@ -121,6 +122,33 @@ def measure(arguments: argparse.Namespace, folder: str) -> None:
     runner.quit()
 
 
+def go_on(seconds: float, flush: Callable[[], None] | None) -> None:
+    """Let the users work for so long; what a run does once a second is done once a second."""
+    until = time.perf_counter() + seconds
+    while (left_s := until - time.perf_counter()) > 0:
+        gevent.sleep(min(1.0, left_s))
+        if flush is not None:
+            flush()
+
+
+def go_on_by_turns(flush: Callable[[], None] | None) -> None:
+    """Stop, and let the users work whenever `bench.turns` continues this process, until it says so.
+
+    A second is one of this process's own CPU: it knows nothing of those in which it was stopped.
+    """
+    over: list[int] = []
+    signal.signal(signal.SIGUSR1, lambda number, _frame: over.append(number))
+    os.kill(os.getpid(), signal.SIGSTOP)
+    flushed_s = cpu_s()
+    while not over:
+        gevent.sleep(0.02)
+        if flush is not None and cpu_s() - flushed_s >= 1.0:
+            flush()
+            flushed_s = cpu_s()
+    if flush is not None:
+        flush()
+
+
 def record(environment: Environment, folder: str) -> Callable[[], None]:
     """Record as a run does; answers with what a run does once a second."""
     counting = Counting(environment)
@@ -139,6 +167,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--warm-up", type=float, default=1.0, help="seconds before measuring")
     parser.add_argument("--seconds", type=float, default=4.0, help="seconds of measuring")
     parser.add_argument("--period", type=float, default=0.0, help="seconds between iterations")
+    parser.add_argument("--turns", action="store_true", help="measure in turns, by bench.turns")
     parser.add_argument("--at-once", action="store_true", help="do not stagger the first ones")
     return parser.parse_args()
 

@@ -1,8 +1,9 @@
 """The lean client against Locust's own, and wrk, autocannon and k6 where they are installed.
 
-Each generator runs alone on core 0 against nginx on core 1. Rounds are interleaved, so that a slow
-minute of the machine hits all alike; a ratio is the median of the rounds' ratios. The figure is
-requests per CPU second of the generator, which does not depend on how fast the target is.
+All generators are on core 0 and nginx is on core 1. Those in Python take turns of half a second,
+the others follow; rounds are interleaved, so that a slow minute of the machine hits all alike. A
+ratio is the median of the rounds' ratios. The figure is requests per CPU second of the generator,
+which does not depend on how fast the target is.
 """
 
 import json
@@ -16,12 +17,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench.target import Target, nginx, on_path
+from bench.turns import take_turns
 
 NAMES = {"lean": "**LeanHttpUser**", "fast": "FastHttpUser", "http": "HttpUser"}
 GENERATOR_CORE, TARGET_CORE = 0, 1
@@ -41,6 +43,8 @@ class Case:
     """One table: what is done, by whom, and the ratio that we want to see."""
 
     title: str
+    turns: dict[str, list[str]]
+    """The command lines of those that take turns."""
     runs: dict[str, Run]
     aim: str = ""
     figures: dict[str, list[float]] = field(default_factory=dict)
@@ -53,8 +57,11 @@ def benchmark(*, rounds: int, seconds: float) -> str:
         cases = throughput_cases(target, seconds, Path(folder))
         for number in range(rounds):
             for case in cases:
-                for name, run in case.runs.items():
-                    result = run()
+                results = take_turns(case.turns, seconds)
+                results |= {name: run() for name, run in case.runs.items()}
+                for name, result in results.items():
+                    if result.get("failures"):
+                        say(f"  {name}: {result['failures']} failures")
                     figure = result["per_cpu_s"]
                     case.figures.setdefault(name, []).append(figure)
                     case.busy.setdefault(name, []).append(result["cpu_s"] / result["wall_s"])
@@ -64,40 +71,55 @@ def benchmark(*, rounds: int, seconds: float) -> str:
 
 def throughput_cases(target: Target, seconds: float, folder: Path) -> list[Case]:
     """The cases that are repeated."""
-    plain = ["--url", target.url, "--seconds", seconds]
-    tls = ["--url", target.tls_url, "--ca-file", target.ca_file, "--seconds", seconds]
+    plain = ["--url", target.url]
     # FastHttpUser loads the authorities once for each user, 25–40 ms each, before it begins.
-    tls += ["--warm-up", 4]
-    check = {NAMES[kind]: generator(kind, "check", *plain) for kind in NAMES}
-    check |= peers(target.url, seconds)
-    check |= k6(target, seconds, folder / "check.js", K6_CHECK, f"{target.url}/check", users=50)
-    over_tls = {NAMES[kind]: generator(kind, "check", *tls) for kind in NAMES}
-    secure_url = f"{target.tls_url}/check"
-    over_tls |= k6(target, seconds, folder / "tls.js", K6_CHECK, secure_url, users=50)
+    tls = ["--url", target.tls_url, "--ca-file", target.ca_file, "--warm-up", 4]
     few = [*plain, "--users", 4]
-    bundle = f"{target.url}/bundle.js"
-    dropped = both("dropped", few) | k6(
-        target, seconds, folder / "dropped.js", K6_DROPPED, bundle, users=4
-    )
+    both = ("lean", "fast")
+
+    def k6_with(name: str, body: str, url: str, *, users: int) -> dict[str, Run]:
+        return k6(target, seconds, folder / f"{name}.js", body, url, users=users)
+
     return [
-        Case("GET + JSON check, 50 users", check, "at least 5.5 × FastHttpUser"),
-        Case("The same over TLS, kept connections", over_tls, "at least 6 × FastHttpUser"),
-        Case("2 MiB body, kept, 4 users", both("kept", few)),
-        Case("2 MiB body, dropped, 4 users", dropped, "at least 3 × its streaming"),
+        Case(
+            "GET + JSON check, 50 users",
+            by_turns(NAMES, "check", plain),
+            peers(target.url, seconds)
+            | k6_with("check", K6_CHECK, f"{target.url}/check", users=50),
+            "at least 5.5 × FastHttpUser",
+        ),
+        Case(
+            "The same over TLS, kept connections",
+            by_turns(NAMES, "check", tls),
+            k6_with("tls", K6_CHECK, f"{target.tls_url}/check", users=50),
+            "at least 6 × FastHttpUser",
+        ),
+        Case("2 MiB body, kept, 4 users", by_turns(both, "kept", few), {}),
+        Case(
+            "2 MiB body, dropped, 4 users",
+            by_turns(both, "dropped", few),
+            k6_with("dropped", K6_DROPPED, f"{target.url}/bundle.js", users=4),
+            "at least 3 × its streaming",
+        ),
     ]
 
 
-def both(case: str, arguments: list[Any]) -> dict[str, Run]:
-    """The lean client and its nearest relative."""
-    return {NAMES[kind]: generator(kind, case, *arguments) for kind in ("lean", "fast")}
+def by_turns(kinds: Iterable[str], case: str, arguments: list[Any]) -> dict[str, list[str]]:
+    """The command lines of generators that take turns."""
+    return {NAMES[kind]: command_of(kind, case, *arguments, "--turns") for kind in kinds}
+
+
+def command_of(kind: str, case: str, *arguments: Any) -> list[str]:
+    """A generator's command line, pinned."""
+    return pinned([sys.executable, "-m", "bench.generator", kind, case, *map(str, arguments)])
 
 
 def generator(kind: str, case: str, *arguments: Any) -> Run:
-    """A generator to be run, pinned."""
+    """A generator to be run alone."""
 
     def run() -> dict[str, Any]:
-        command = [sys.executable, "-m", "bench.generator", kind, case, *map(str, arguments)]
-        done = subprocess.run(pinned(command), capture_output=True, text=True, check=False)
+        command = command_of(kind, case, *arguments)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode or not done.stdout:
             raise RuntimeError(f"{' '.join(command)} failed: {done.stderr[-2000:]}")
         result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -271,7 +293,8 @@ def head() -> list[str]:
         "",
         f"Measured {when} on {os.cpu_count()} cores, Python {sys.version.split()[0]}, "
         f"load average {load:.1f} at the end.",
-        f"Generator pinned to core {GENERATOR_CORE}, nginx to core {TARGET_CORE}.",
+        f"Generators pinned to core {GENERATOR_CORE}, nginx to core {TARGET_CORE}; those in Python "
+        "take turns of half a second.",
         "Ratios compare; absolute figures belong to this machine and minute.",
         "`core busy` is the least of the rounds: well below 100 %, the target or another process "
         "held the generator up, and each wake-up then costs it more.",
