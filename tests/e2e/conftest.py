@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -39,6 +40,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for number, item in enumerate(long):
         short.insert(number * every, item)
     items[:] = [*(item for item in items if item not in own), *short]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heeded_hangups() -> None:
+    """What the tests start heeds SIGHUP, also where they themselves run under `nohup`."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture
