@@ -7,9 +7,17 @@ from datetime import UTC, datetime
 
 from analysis.quantities import format_duration
 from analysis.render.hosts_section import without_user
-from analysis.render.markup import Markup, element, joined, pairs
+from analysis.render.markup import Markup, bullets, element, joined, pairs, table
 from analysis.runs import Run
-from analysis.thresholds import Thresholds, resolved_table
+from analysis.thresholds import (
+    RESOLVED_COLUMNS,
+    Threshold,
+    Thresholds,
+    limits_of_phases,
+    resolved_rows,
+    rule_lines,
+)
+from analysis.thresholds_phases import scope_lines
 
 
 def configuration(run: Run, thresholds: Thresholds) -> Markup:
@@ -34,8 +42,20 @@ def configuration(run: Run, thresholds: Thresholds) -> Markup:
         ("Options", _listed(meta.options.items())),
     ]
     cleaned = [(name, without_user(value)) for name, value in entries if value]
-    table = element("pre", resolved_table(thresholds), tabindex="0")
-    return joined((pairs(cleaned), element("h3", "Thresholds"), table))
+    return joined((pairs(cleaned), element("h3", "Thresholds"), _limits(thresholds)))
+
+
+def _limits(thresholds: Thresholds) -> Markup:
+    parts = [_limit_table(thresholds.rows)]
+    for phase, own in limits_of_phases(thresholds):
+        parts += [element("p", f"In {phase}, in place of those above:"), _limit_table(own)]
+    lines = [*scope_lines(thresholds), *rule_lines(thresholds)]
+    return joined((*parts, bullets(line for line in lines if line)))
+
+
+def _limit_table(rows: Iterable[Threshold]) -> Markup:
+    columns = [column.capitalize() for column in RESOLVED_COLUMNS]
+    return table(columns, resolved_rows(rows))
 
 
 def _listed(entries: Iterable[tuple[str, str]]) -> str:
