@@ -343,7 +343,8 @@ def _early_stop(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from analysis.thresholds import load_thresholds, resolved_table
+    from analysis.thresholds import load_thresholds
+    from analysis.thresholds_shown import resolved_table
     from otaload.targets import load_targets
 
     thresholds = load_thresholds(options.thresholds)

@@ -9,15 +9,14 @@ from analysis.quantities import format_duration
 from analysis.render.hosts_section import without_user
 from analysis.render.markup import Markup, bullets, element, joined, pairs, table
 from analysis.runs import Run
-from analysis.thresholds import (
+from analysis.thresholds import Threshold, Thresholds
+from analysis.thresholds_phases import scope_lines
+from analysis.thresholds_shown import (
     RESOLVED_COLUMNS,
-    Threshold,
-    Thresholds,
     limits_of_phases,
     resolved_rows,
     rule_lines,
 )
-from analysis.thresholds_phases import scope_lines
 
 
 def configuration(run: Run, thresholds: Thresholds) -> Markup:

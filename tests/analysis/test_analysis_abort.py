@@ -10,7 +10,8 @@ from synthetic_runs import CHECK, PROJECT, START_S, Traffic, smoke_meta, write_r
 from analysis.abort_rules import AbortRule
 from analysis.limits import Metric, Tier
 from analysis.outputs import judge_directory, report_directory
-from analysis.thresholds import load_thresholds, parse_thresholds, resolved_table
+from analysis.thresholds import load_thresholds, parse_thresholds
+from analysis.thresholds_shown import resolved_table
 from analysis.verdict import Outcome
 from otaload.errors import ConfigurationError
 

@@ -17,7 +17,8 @@ from analysis.outputs import judge_directory, report_directory
 from analysis.render.chart_style import style
 from analysis.render.latency_chart import latency_figure
 from analysis.runs import load_run
-from analysis.thresholds import parse_thresholds, resolved_table
+from analysis.thresholds import parse_thresholds
+from analysis.thresholds_shown import resolved_table
 from analysis.verdict import Outcome, Verdict
 from otaload.errors import ConfigurationError
 

@@ -15,8 +15,8 @@ from analysis.thresholds import (
     GeneratorLimits,
     load_thresholds,
     parse_thresholds,
-    resolved_table,
 )
+from analysis.thresholds_shown import resolved_table
 from otaload.errors import ConfigurationError
 
 P95, P99, ERROR_RATE = Metric("p95"), Metric("p99"), Metric("error_rate")
