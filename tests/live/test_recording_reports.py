@@ -177,16 +177,24 @@ def test_a_report_that_comes_twice_is_counted_once(recording: Recording) -> None
     assert meta["workers"][0]["repeats"] == 1
 
 
-def test_a_recording_that_breaks_ends_its_run_and_leaves_it_incomplete(
-    recording: Recording, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def troubles_once_steering_breaks(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch, name: str
+) -> list[str]:
+    """What the run is told from now on, while one function of its steering raises."""
     troubles: list[str] = []
     monkeypatch.setattr(recording, "_on_trouble", troubles.append)
 
     def breaking(_: float) -> None:
         raise RuntimeError("no more")
 
-    monkeypatch.setattr(recording._steering, "watch", breaking)
+    monkeypatch.setattr(recording._steering, name, breaking)
+    return troubles
+
+
+def test_a_recording_that_breaks_ends_its_run_and_leaves_it_incomplete(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    troubles = troubles_once_steering_breaks(recording, monkeypatch, "watch")
     gevent.sleep(2.5)
     meta = finish(recording)
 
@@ -198,13 +206,7 @@ def test_a_recording_that_breaks_ends_its_run_and_leaves_it_incomplete(
 def test_a_run_whose_closing_breaks_is_written_as_far_as_it_goes(
     recording: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    troubles: list[str] = []
-    monkeypatch.setattr(recording, "_on_trouble", troubles.append)
-
-    def breaking(_: float) -> None:
-        raise RuntimeError("no more")
-
-    monkeypatch.setattr(recording._steering, "close", breaking)
+    troubles = troubles_once_steering_breaks(recording, monkeypatch, "close")
     recording.take_report("w1", report(recording, "w1", 1, 5, 6))
     meta = finish(recording)
 
